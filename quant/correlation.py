@@ -4,8 +4,8 @@ Here: the estimator itself, for one pair and for one asset against many. Not her
 (quant.correlation_bands), every pair of a large universe (quant.universe), what a regime is (quant.regimes).
 
 Every window is computed afresh in two passes instead of being updated from the one before. Running sums are
-quicker, but one bad tick of 1e9 leaves them wrong for as long as they run, and nobody notices: a correlation of 0.3
-looks as plausible as the true 0.6. A pair over ten years takes about a millisecond this way.
+quicker, but one bad tick of 1e9 leaves them wrong for as long as they run, and nobody notices: a correlation
+of 0.3 looks as plausible as the true 0.6. A pair over ten years takes about a millisecond this way.
 """
 
 import numpy as np
@@ -35,7 +35,8 @@ def rolling_correlation(
     Returns
     -------
     correlation : float64[T]
-        In [-1, 1]. NaN before the first full window, with too few observations, where either side is constant.
+        In [-1, 1]. NaN before the first full window, with too few observations, where either side is
+        constant.
     observations : int64[T]
         Jointly finite rows among the last `window` rows, also where the correlation is NaN.
 
@@ -46,9 +47,9 @@ def rolling_correlation(
 
     Notes
     -----
-    Corrected two-pass algorithm (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance") in
-    every window. "Constant" is tested on the values, not on the variance, which rounding keeps above zero.
-    Row t depends on rows t - window + 1 .. t only.
+    Corrected two-pass algorithm (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance")
+    in every window. "Constant" is tested on the values, not on the variance, which rounding keeps above
+    zero. Row t depends on rows t - window + 1 .. t only.
     """
     x, y = _as_pair(x, y)
     needed = required_observations(window, min_observations)
