@@ -3,8 +3,6 @@
 Here: the asset that publishes once all marts hold. Not here: how a run is written and served (pipelines.publishing).
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import dagster as dg

@@ -4,8 +4,6 @@ Here: the `table` decorator for Python, `sql_tables` for sql/, `ingest` for the 
 pools all come from the contract. Not here: what a table contains (assets.*, sql/), how it is stored (pipelines.io).
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,7 +53,7 @@ class _Arguments:
     resources: tuple[str, ...]
 
     @classmethod
-    def of(cls, function: Callable[..., object]) -> _Arguments:
+    def of(cls, function: Callable[..., object]) -> "_Arguments":
         names = tuple(inspect.signature(function).parameters)
         tables = tuple(n for n in names if n in CONTRACTS)
         return cls(tables, tuple(n for n in names if n not in CONTRACTS))
@@ -72,7 +70,7 @@ def table(contract: type[Table]) -> Callable[[Callable[..., pl.DataFrame]], Asse
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
             required_resource_keys={"horizon", *arguments.resources},
         )
-        def body(context: AssetExecutionContext, **frames: pl.DataFrame) -> dg.MaterializeResult[Rows]:
+        def body(context: AssetExecutionContext, **frames: pl.DataFrame):  # type: ignore[no-untyped-def]  # annotated, Dagster would not store the value
             resources = {name: getattr(context.resources, name) for name in arguments.resources}
             return _result(contract, function(**frames, **resources), context.resources.horizon)
 
@@ -97,7 +95,7 @@ def ingest(
             required_resource_keys={"catalog", *resources},
             retry_policy=_RETRY_INGESTION,
         )
-        def body(context: AssetExecutionContext) -> dg.MaterializeResult[Rows]:
+        def body(context: AssetExecutionContext):  # type: ignore[no-untyped-def]  # annotated, Dagster would not store the value
             entries = asked(context.resources.catalog)
             fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
             missing = {m.id for m in fetched.missing}
@@ -141,7 +139,7 @@ def _sql_table(path: Path) -> AssetsDefinition:
         deps=[asset_key(c) for c in sql_dependencies(sql, path.name)],
         required_resource_keys={"horizon", "warehouse"},
     )
-    def body(context: AssetExecutionContext) -> dg.MaterializeResult[Rows]:
+    def body(context: AssetExecutionContext):  # type: ignore[no-untyped-def]  # annotated, Dagster would not store the value
         return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
 
     return body

@@ -267,6 +267,18 @@ def open_warehouse(
         connection.close()
 
 
+@contextmanager
+def open_existing(path: Path, lock_wait_seconds: float) -> Iterator[Warehouse]:
+    """Open a warehouse that a run has made, for looking after it by hand."""
+    if not path.exists():
+        raise RecoupleError(f"{path} does not exist; run `make nightly` once, or set RECOUPLE_HOME to where it is")
+    connection = _connect(path, lock_wait_seconds)
+    try:
+        yield Warehouse(connection, connection.execute("select current_database()").fetchall()[0][0])
+    finally:
+        connection.close()
+
+
 def _connect(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     return _patiently(path, wait_seconds, lambda: duckdb.connect(str(path)))
 
