@@ -13,7 +13,6 @@ from datetime import date
 from functools import cached_property
 from typing import NamedTuple
 
-import exchange_calendars
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from pipelines.sources.sample_market import (
     Window,
 )
 from quant import simulation
+from quant.sessions import nyse_sessions
 from quant.simulation import FloatArray, IntArray
 
 Days = NDArray[np.datetime64]
@@ -69,9 +69,7 @@ class SimulatedMarket:
     @cached_property
     def sessions(self) -> IntArray:
         """Positions of the NYSE sessions."""
-        calendar = exchange_calendars.get_calendar("XNYS", start=self.market.first, end=self.market.last)
-        sessions: Days = calendar.sessions.to_numpy().astype("datetime64[D]")
-        return np.searchsorted(self.days, sessions)
+        return np.searchsorted(self.days, nyse_sessions(self.market.last, self.market.first).to_numpy())
 
     @cached_property
     def holidays(self) -> Days:
