@@ -1,7 +1,10 @@
 """How a function or a SELECT becomes a Dagster asset with a contract.
 
-Here: the `table` decorator for Python, `sql_tables` for sql/, `ingest` for the raw layer; names, columns, units, checks and
-pools all come from the contract. Not here: what a table contains (assets.*, sql/), how it is stored (pipelines.io).
+Here: the `table` decorator for Python, `sql_tables` for sql/, `ingest` for the raw layer; names, columns, units,
+checks and pools all come from the contract. Not here: what a table contains (assets.*, sql/), how it is stored
+(pipelines.io).
+
+The asset bodies carry no return annotation: with one, Dagster takes the value for nothing and does not store it.
 """
 
 import inspect
@@ -9,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import dagster as dg
 import polars as pl
@@ -70,7 +73,7 @@ def table(contract: type[Table]) -> Callable[[Callable[..., pl.DataFrame]], Asse
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
             required_resource_keys={"horizon", *arguments.resources},
         )
-        def body(context: AssetExecutionContext, **frames: pl.DataFrame):  # type: ignore[no-untyped-def]  # annotated, Dagster would not store the value
+        def body(context: AssetExecutionContext, **frames: pl.DataFrame):
             resources = {name: getattr(context.resources, name) for name in arguments.resources}
             return _result(contract, function(**frames, **resources), context.resources.horizon)
 
@@ -95,7 +98,7 @@ def ingest(
             required_resource_keys={"catalog", *resources},
             retry_policy=_RETRY_INGESTION,
         )
-        def body(context: AssetExecutionContext):  # type: ignore[no-untyped-def]  # annotated, Dagster would not store the value
+        def body(context: AssetExecutionContext):
             entries = asked(context.resources.catalog)
             fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
             missing = {m.id for m in fetched.missing}
@@ -139,7 +142,7 @@ def _sql_table(path: Path) -> AssetsDefinition:
         deps=[asset_key(c) for c in sql_dependencies(sql, path.name)],
         required_resource_keys={"horizon", "warehouse"},
     )
-    def body(context: AssetExecutionContext):  # type: ignore[no-untyped-def]  # annotated, Dagster would not store the value
+    def body(context: AssetExecutionContext):
         return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
 
     return body
@@ -165,7 +168,7 @@ def asset_key(contract: type[Table]) -> dg.AssetKey:
     return dg.AssetKey([contract.layer, contract.table_name()])
 
 
-def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, object]:
+def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, Any]:
     """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
     return {
         "key": asset_key(contract),
@@ -203,5 +206,3 @@ def _result(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> dg.
         metadata={"dagster/row_count": rows.good.height, "rows_quarantined": rows.broken.height},
         check_results=checks.of_rows(contract, rows),
     )
-
-

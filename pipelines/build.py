@@ -1,6 +1,7 @@
 """The one assembly point: settings and overrides in, Dagster definitions out.
 
-Here: which resources a run gets. Not here: the parts themselves. Tests assemble their own world by overriding a resource.
+Here: which resources a run gets. Not here: the parts themselves. Tests assemble their own world by overriding a
+resource.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _unhurried_sqlite() -> Iterator[None]:
     with ExitStack() as kept:
         seen: set[str] = set()
 
-        def relax(connection: sqlite3.Connection, _: object) -> None:
+        def relax(connection: object, _: object) -> None:
             if not isinstance(connection, sqlite3.Connection):
                 return
             connection.execute("pragma synchronous = normal")

@@ -36,7 +36,7 @@ class _Lines(logging.Handler):
         sys.stderr.flush()
 
 
-@dg.logger(description="One line per table on standard error.")
+@dg.logger
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """A logger for runs started at a terminal."""
     logger = logging.Logger("recouple.progress", level=logging.DEBUG)

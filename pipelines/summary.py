@@ -57,10 +57,12 @@ def _reading(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         band = f"95% interval {row['ci95_low']:.2f} to {row['ci95_high']:.2f}"
         yield f"{'daily returns':<15} 60-session correlation {row['correlation']:.2f}, {band}"
     for row in _rows(connection, _TREND):
-        yield f"{'trend':<15} Bitcoin {row['trend_state'] or 'unrated'}, {row['gap_pct']:+.1f}% against small caps in 63 sessions"
+        gap = f"{row['gap_pct']:+.1f}% against small caps in 63 sessions"
+        yield f"{'trend':<15} Bitcoin {row['trend_state'] or 'unrated'}, {gap}"
     for row in _rows(connection, _DECISION):
         target = f"target {row['target_lower_pct']:.2f} to {row['target_upper_pct']:.2f}%"
-        yield f"{'Fed':<15} {row['action']} on {row['meeting_date']}, {target}, {row['cycle']} since {row['cycle_start']}"
+        cycle = f"{row['cycle']} since {row['cycle_start']}"
+        yield f"{'Fed':<15} {row['action']} on {row['meeting_date']}, {target}, {cycle}"
     for row in _rows(connection, _LIQUIDITY):
         change = row["net_liquidity_change_13w_usd_bn"]
         since = "" if change is None else f", {change:+,.0f} in 13 weeks"

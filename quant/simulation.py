@@ -76,9 +76,7 @@ def bridge(path: FloatArray, positions: IntArray, values: FloatArray) -> FloatAr
     return path + np.interp(np.arange(len(path)), positions, values - path[positions])
 
 
-def reverting_bridge(
-    noise: FloatArray, positions: IntArray, values: FloatArray, half_life: float
-) -> FloatArray:
+def reverting_bridge(noise: FloatArray, positions: IntArray, values: FloatArray, half_life: float) -> FloatArray:
     """A mean-reverting path around the line through the given points, passing through each of them.
 
     noise: float64[T] from `mean_reverting` with the same half-life; positions and values as for `bridge`.

@@ -18,7 +18,9 @@ JOINT_WITHIN = 0.03  # both at their records, give or take what a session or two
 @table(PeakPairs)
 def peak_pairs(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Every confirmed peak of every pair's asset beside the benchmark's newest record."""
-    states = market_state.select("symbol", "session", "close", "record_high", "record_session", "drawdown").sort("session")
+    states = market_state.select("symbol", "session", "close", "record_high", "record_session", "drawdown").sort(
+        "session"
+    )
     peaks = {asset: _peaks(states.filter(symbol=asset)) for asset in {p.asset for p in catalog.pair}}
     frames = [_beside(peaks[p.asset], states.filter(symbol=p.benchmark), sessions, p) for p in catalog.pair]
     return pl.concat(frames)

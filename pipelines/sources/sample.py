@@ -149,9 +149,7 @@ class SampleUpstream:
         at = paths.sessions[:-1]
         at = at[paths.days[at] >= np.datetime64(fund.first)]
         own = paths.rng(f"{ticker} flows").standard_normal(len(at))
-        lean = (
-            CRYPTO_SHARE_OF_FLOWS * paths.drivers["crypto"][at] + np.sqrt(1 - CRYPTO_SHARE_OF_FLOWS**2) * own
-        )
+        lean = CRYPTO_SHARE_OF_FLOWS * paths.drivers["crypto"][at] + np.sqrt(1 - CRYPTO_SHARE_OF_FLOWS**2) * own
         average = fund.total_usd_mn / len(at)
         flow = average + 1.2 * abs(average) * (lean - lean.mean())
         return pl.DataFrame({"date": paths.days[at], "net_flow_usd_mn": np.round(flow, 1)}).with_columns(

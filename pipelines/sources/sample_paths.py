@@ -177,9 +177,7 @@ class SimulatedMarket:
         return Prices(at, tracked.close[there] * entry.ratio * np.exp(error), tracked.volatility[there])
 
     def _driven_shocks(self, name: str, loadings: Mapping[Driver, float]) -> FloatArray:
-        shocks: FloatArray = np.sqrt(1.0 - sum(loading**2 for loading in loadings.values())) * self._shocks(
-            name
-        )
+        shocks: FloatArray = np.sqrt(1.0 - sum(loading**2 for loading in loadings.values())) * self._shocks(name)
         for driver, loading in loadings.items():
             shocks = shocks + loading * self.drivers[driver]
         return shocks
@@ -212,9 +210,7 @@ class SimulatedMarket:
         if entry.steps:
             levels = (
                 levels
-                + np.array([value for _, value in entry.steps])[
-                    _latest(self.days, [day for day, _ in entry.steps])
-                ]
+                + np.array([value for _, value in entry.steps])[_latest(self.days, [day for day, _ in entry.steps])]
             )
         if entry.floor is not None:
             levels = np.maximum(levels, entry.floor)
@@ -231,9 +227,7 @@ def _points(name: str, points: Points, days: Days) -> tuple[IntArray, FloatArray
     """Positions and values of points; raises SampleMarketError for a day the name is not observed on."""
     dates = np.array([day for day, _ in points], dtype="datetime64[D]")
     if (strangers := dates[~np.isin(dates, days)]).size:
-        raise SampleMarketError(
-            f"sample_market.toml: {name}: nothing is observed on {strangers[0]}; move that point"
-        )
+        raise SampleMarketError(f"sample_market.toml: {name}: nothing is observed on {strangers[0]}; move that point")
     return np.searchsorted(days, dates), np.array([value for _, value in points], dtype=np.float64)
 
 

@@ -74,9 +74,7 @@ def test_every_answer_keeps_its_raw_contract(
     FomcMeetings.validate(upstream.fomc_meetings().rows)
 
 
-def test_every_catalog_entry_has_rows_and_none_is_provisional(
-    prices: pl.DataFrame, macro: pl.DataFrame
-) -> None:
+def test_every_catalog_entry_has_rows_and_none_is_provisional(prices: pl.DataFrame, macro: pl.DataFrame) -> None:
     assert set(prices["symbol"]) == {symbol.id for symbol in CATALOG.symbol}
     assert set(macro["series_id"]) == {series.id for series in CATALOG.series}
     assert not prices["provisional"].any()
@@ -147,9 +145,7 @@ def test_a_record_is_the_highest_close_until_the_day_it_falls(
 def test_bitcoin_lags_while_small_caps_set_records_and_daily_returns_stay_coupled(
     upstream: SampleUpstream, prices: pl.DataFrame
 ) -> None:
-    closes = (
-        prices.filter(pl.col("date") <= BREAKOUT).pivot("symbol", index="date", values="close").sort("date")
-    )
+    closes = prices.filter(pl.col("date") <= BREAKOUT).pivot("symbol", index="date", values="close").sort("date")
     sessions = closes.drop_nulls("^RUT")
     assert sessions["BTC-USD"][-1] / closes["BTC-USD"].max() - 1 == pytest.approx(-0.258, abs=0.001)
     returns = sessions.select(pl.col("BTC-USD", "^RUT").log().diff()).tail(60)
@@ -158,8 +154,7 @@ def test_bitcoin_lags_while_small_caps_set_records_and_daily_returns_stay_couple
 
 def test_bars_enclose_their_open_and_close(prices: pl.DataFrame) -> None:
     assert prices.filter(
-        (pl.col("high") < pl.max_horizontal("open", "close"))
-        | (pl.col("low") > pl.min_horizontal("open", "close"))
+        (pl.col("high") < pl.max_horizontal("open", "close")) | (pl.col("low") > pl.min_horizontal("open", "close"))
     ).is_empty()
 
 
@@ -218,9 +213,7 @@ def test_true_regimes_name_every_session_once(upstream: SampleUpstream, prices: 
     assert set(regimes["regime"]) == {"coupled", "decoupled", "inverse"}
 
 
-def test_correlation_inside_a_long_spell_is_that_of_its_regime(
-    upstream: SampleUpstream, prices: pl.DataFrame
-) -> None:
+def test_correlation_inside_a_long_spell_is_that_of_its_regime(upstream: SampleUpstream, prices: pl.DataFrame) -> None:
     returns = (
         prices.pivot("symbol", index="date", values="close")
         .sort("date")
@@ -233,9 +226,7 @@ def test_correlation_inside_a_long_spell_is_that_of_its_regime(
         .agg(correlation=pl.corr("BTC-USD", "^RUT"), sessions=pl.len())
         .filter(pl.col("sessions") >= 100)
     )
-    in_regime = {
-        name: spells.filter(regime=name)["correlation"] for name in ("coupled", "decoupled", "inverse")
-    }
+    in_regime = {name: spells.filter(regime=name)["correlation"] for name in ("coupled", "decoupled", "inverse")}
     assert len(in_regime["coupled"]) >= 4
     assert in_regime["coupled"].min() > 0.35
     assert len(in_regime["inverse"]) >= 3
@@ -289,9 +280,7 @@ def test_the_first_bill_purchase_is_as_published_and_the_first_month_takes_its_a
     assert (bills["accepted_usd_bn"] < bills["submitted_usd_bn"]).all()
 
 
-def test_fund_flows_begin_with_trading_and_total_is_their_sum(
-    flows: pl.DataFrame, upstream: SampleUpstream
-) -> None:
+def test_fund_flows_begin_with_trading_and_total_is_their_sum(flows: pl.DataFrame, upstream: SampleUpstream) -> None:
     by_fund = flows.filter(pl.col("fund") != "TOTAL").group_by("date").agg(pl.col("net_flow_usd_mn").sum())
     both = by_fund.join(flows.filter(fund="TOTAL"), on="date", suffix="_total", validate="1:1")
     assert both.height == by_fund.height
@@ -310,26 +299,18 @@ def test_calendar_marks_the_meetings_of_march_2020_as_unscheduled_and_omits_the_
     unscheduled = calendar.filter(~pl.col("scheduled"))["meeting_date"].to_list()
     assert unscheduled == [date(2020, 3, 3), date(2020, 3, 15)]
     assert date(2020, 3, 18) not in calendar["meeting_date"].to_list()
-    per_year = (
-        calendar.filter("scheduled").group_by(pl.col("meeting_date").dt.year()).len().sort("meeting_date")
-    )
+    per_year = calendar.filter("scheduled").group_by(pl.col("meeting_date").dt.year()).len().sort("meeting_date")
     assert per_year["len"].to_list() == [7 if year == 2020 else 8 for year in range(2009, 2028)]
 
 
 def test_calendar_agrees_with_independently_collected_meetings() -> None:
     collected = next(
-        (
-            found
-            for root in Path(__file__).parents
-            if (found := root / "shared/data/fomc_meetings.csv").exists()
-        ),
+        (found for root in Path(__file__).parents if (found := root / "shared/data/fomc_meetings.csv").exists()),
         None,
     )
     if collected is None:
         pytest.skip("no independently collected fomc_meetings.csv beside the repository")
-    known = pl.read_csv(collected, try_parse_dates=True).select(
-        meeting_date="meeting_end_date", scheduled="scheduled"
-    )
+    known = pl.read_csv(collected, try_parse_dates=True).select(meeting_date="meeting_end_date", scheduled="scheduled")
     ours = load_fomc_calendar().filter(pl.col("meeting_date") <= known["meeting_date"].max())
     assert ours.equals(known.sort("meeting_date"))
 
@@ -349,13 +330,9 @@ def test_calendar_names_the_entry_that_is_wrong(tmp_path: Path, entry: str, reas
 
 def with_new_entries() -> Catalog:
     symbol = CATALOG.symbol[0].model_copy(update={"id": "SOL-USD", "required": False})
-    fund = next(s for s in CATALOG.symbol if s.id == "HYG").model_copy(
-        update={"id": "NEW", "role": "unheard_of"}
-    )
+    fund = next(s for s in CATALOG.symbol if s.id == "HYG").model_copy(update={"id": "NEW", "role": "unheard_of"})
     series = CATALOG.series[6].model_copy(update={"id": "NEWSERIES"})
-    return CATALOG.model_copy(
-        update={"symbol": (symbol, fund, *CATALOG.symbol), "series": (series, *CATALOG.series)}
-    )
+    return CATALOG.model_copy(update={"symbol": (symbol, fund, *CATALOG.symbol), "series": (series, *CATALOG.series)})
 
 
 def test_a_new_catalog_entry_is_simulated_from_its_role_and_unit_and_changes_no_other(
