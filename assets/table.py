@@ -34,6 +34,12 @@ POOL = "warehouse"  # one writer at a time, whichever run it belongs to
 _RETRY_INGESTION = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
+TableFunction = Callable[..., pl.DataFrame]
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""The function behind every `@table` and `@ingest`, by table name: for tests, notebooks and runs without Dagster."""
+
+
 class Horizon(Protocol):
     """What a run may know, and whether any of it is real."""
 
@@ -49,24 +55,25 @@ class Queries(Protocol):
 
 
 @dataclass(frozen=True)
-class _Arguments:
+class Arguments:
     """A function's parameters, told apart: tables it reads, resources it uses."""
 
     tables: tuple[str, ...]
     resources: tuple[str, ...]
 
     @classmethod
-    def of(cls, function: Callable[..., object]) -> "_Arguments":
+    def of(cls, function: Callable[..., object]) -> "Arguments":
         names = tuple(inspect.signature(function).parameters)
         tables = tuple(n for n in names if n in CONTRACTS)
         return cls(tables, tuple(n for n in names if n not in CONTRACTS))
 
 
-def table(contract: type[Table]) -> Callable[[Callable[..., pl.DataFrame]], AssetsDefinition]:
+def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
     """Make a pure function an asset: parameters named like tables are their rows, others are resources."""
 
-    def decorate(function: Callable[..., pl.DataFrame]) -> AssetsDefinition:
-        arguments = _Arguments.of(function)
+    def decorate(function: TableFunction) -> AssetsDefinition:
+        arguments = Arguments.of(function)
+        FUNCTIONS[contract.table_name()] = function
 
         @dg.asset(
             **_presentation(contract, {"polars", "python"}),
@@ -91,7 +98,8 @@ def ingest(
     """
 
     def decorate(function: Callable[..., Fetched]) -> AssetsDefinition:
-        resources = _Arguments.of(function).resources
+        resources = Arguments.of(function).resources
+        FUNCTIONS[contract.table_name()] = function
 
         @dg.asset(
             **_presentation(contract, {"python"}),
@@ -197,10 +205,15 @@ def _column_schema(contract: type[Table]) -> dg.TableSchema:
     )
 
 
-def _result(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> dg.MaterializeResult[Rows]:
+def finished_rows(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> Rows:
+    """Stamp a mart's rows with the run's horizon and hold them to the contract."""
     if issubclass(contract, Mart):
         frame = frame.with_columns(as_of=pl.lit(horizon.as_of), simulated=pl.lit(horizon.simulated))
-    rows = hold_to_contract(contract, frame)
+    return hold_to_contract(contract, frame)
+
+
+def _result(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> dg.MaterializeResult[Rows]:
+    rows = finished_rows(contract, frame, horizon)
     return dg.MaterializeResult(
         value=rows,
         metadata={"dagster/row_count": rows.good.height, "rows_quarantined": rows.broken.height},
