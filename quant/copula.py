@@ -1,10 +1,11 @@
 """How two ranks move together: the bivariate Student-t copula on a grid of correlations.
 
-Here: the grid, fast Student-t quantiles, and the log density of a day under every correlation and tail thickness.
-Not here: where the ranks come from (quant.margins), how correlation moves through time (quant.regimes).
+Here: the grid, fast Student-t quantiles, and the log density of a day under every correlation and tail
+thickness. Not here: where the ranks come from (quant.margins), how correlation moves through time
+(quant.regimes).
 
-A t copula lets both markets crash together, which a Gaussian copula cannot (Demarta & McNeil 2005); how thick the joint
-tail is gets learnt, so the Gaussian case is on the menu as well.
+A t copula lets both markets crash together, which a Gaussian copula cannot (Demarta & McNeil 2005); how thick
+the joint tail is gets learnt, so the Gaussian case is on the menu as well.
 """
 
 from __future__ import annotations
@@ -76,13 +77,13 @@ def log_density(signed_tails: FloatArray, correlations: FloatArray = CORRELATION
 
     Notes
     -----
-    Demarta & McNeil (2005), "The t copula and related copulas". Quantiles are cubic Hermite interpolations in the
-    logit of the tail, relative error below 1e-8.
+    Demarta & McNeil (2005), "The t copula and related copulas". Quantiles are cubic Hermite interpolations in
+    the logit of the tail, relative error below 1e-8.
     """
     return _log_density(signed_tails, correlations, COPULA_DOF, _QUANTILES, _LOG_NORMALISERS)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _quantile(signed_tail: float, table: FloatArray) -> float:
     tail = abs(signed_tail)
     position = -math.log(tail / (1.0 - tail)) / _LOGIT_STEP
@@ -90,11 +91,11 @@ def _quantile(signed_tail: float, table: FloatArray) -> float:
     s = position - i
     d0, d1 = -table[i, 1] * _LOGIT_STEP, -table[i + 1, 1] * _LOGIT_STEP
     x0, x1 = table[i, 0], table[i + 1, 0]
-    x = x0 + s * (d0 + s * (3.0 * (x1 - x0) - 2.0 * d0 - d1 + s * (2.0 * (x0 - x1) + d0 + d1)))
+    x: float = x0 + s * (d0 + s * (3.0 * (x1 - x0) - 2.0 * d0 - d1 + s * (2.0 * (x0 - x1) + d0 + d1)))
     return -x if signed_tail < 0.0 else x
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _log_density(
     tails: FloatArray, grid: FloatArray, dof: FloatArray, quantiles: FloatArray, normalisers: FloatArray
 ) -> FloatArray:

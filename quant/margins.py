@@ -1,10 +1,11 @@
 """From returns to ranks: what each return would be on a uniform scale, judged the evening before.
 
-Here: causal volatility recursions, their mixture, and the probability integral transform. Not here: how two series
-depend on each other (quant.copula) and what that dependence is called (quant.regimes).
+Here: causal volatility recursions, their mixture, and the probability integral transform. Not here: how two
+series depend on each other (quant.copula) and what that dependence is called (quant.regimes).
 
-Correlation is only comparable across decades once volatility has been taken out. No single volatility model wins on
-every market, so nine recursions times four Student-t tails forecast every day, and the past decides their weights.
+Correlation is only comparable across decades once volatility has been taken out. No single volatility model
+wins on every market, so nine recursions times four Student-t tails forecast every day, and the past decides
+their weights.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ VARIANCE_RECURSIONS: FloatArray = np.array(
     [
         [0.00, 0.06, 0.94, 0.00, np.inf],  # EWMA .94 (RiskMetrics 1996)
         [0.00, 0.03, 0.97, 0.00, np.inf],  # EWMA .97
-        [0.01, 0.05, 0.94, 0.00, np.inf],  # GARCH(1,1), variance-targeted (Bollerslev 1986; Engle & Mezrich 1996)
+        [0.01, 0.05, 0.94, 0.00, np.inf],  # GARCH(1,1), variance-targeted (Engle & Mezrich 1996)
         [0.02, 0.08, 0.90, 0.00, np.inf],
         [0.03, 0.12, 0.85, 0.00, np.inf],
         [0.03, 0.03, 0.89, 0.10, np.inf],  # GJR: falls count more (Glosten, Jagannathan & Runkle 1993)
@@ -44,8 +45,8 @@ _TINY_VARIANCE = 1e-300
 class MarginState:
     """What the margins remember between days.
 
-    observed: int64[1], days seen; mean_square: float64[2]; variances: float64[2, 9], forecast of the next day;
-    log_weights: float64[2, 9, 4], discounted log scores of every recursion and tail, best = 0.
+    observed: int64[1], days seen; mean_square: float64[2]; variances: float64[2, 9], forecast of the next
+    day; log_weights: float64[2, 9, 4], discounted log scores of every recursion and tail, best = 0.
     """
 
     observed: NDArray[np.int64]
@@ -90,16 +91,16 @@ def signed_tails(
     Returns
     -------
     tails : float64[T, 2]
-        sign(return) times the predictive probability of a return at least as far out on that side, in
-        [1e-12, 0.5]; NaN when missing or in warm-up. Tails instead of u = F(r) keep precision when u is near 1.
+        sign(return) times the predictive probability of a return at least as far out on that side, in [1e-12,
+        0.5]; NaN when missing or in warm-up. Tails instead of u = F(r) keep precision when u is near 1.
     state : MarginState
         To be handed to the next call.
 
     Notes
     -----
-    Predictive density is a mixture of scaled Student-t laws with mean zero, weights proportional to discounted
-    predictive likelihood (Raftery, Karny & Ettler 2010). Scaling the returns scales the variances and leaves the
-    tails alone.
+    Predictive density is a mixture of scaled Student-t laws with mean zero, weights proportional to
+    discounted predictive likelihood (Raftery, Karny & Ettler 2010). Scaling the returns scales the variances
+    and leaves the tails alone.
     """
     after = state.copy()
     tails = _transform(
@@ -116,7 +117,7 @@ def signed_tails(
     return tails, after
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def student_tail(y: float, degrees_of_freedom: float) -> float:
     """P(T > y) for y >= 0 and 3 or an even number of degrees of freedom (Abramowitz & Stegun 26.7.3-4)."""
     if degrees_of_freedom == 3.0:
@@ -130,7 +131,7 @@ def student_tail(y: float, degrees_of_freedom: float) -> float:
     return max(0.5 - 0.5 * math.sqrt(1.0 - cos2) * total, 0.0)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _mixture_tail(
     r: float, variances: FloatArray, log_weights: FloatArray, constants: FloatArray, discount: float
 ) -> float:
@@ -154,7 +155,7 @@ def _mixture_tail(
     return min(max(tail_sum / weight_sum, SMALLEST_TAIL), 0.5)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _advance_variances(
     r: float, long_run: float, variances: FloatArray, recursions: FloatArray, first: bool
 ) -> None:
@@ -169,7 +170,7 @@ def _advance_variances(
         variances[i] = recursions[i, 0] * long_run + gain * news + recursions[i, 2] * variances[i]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _transform(
     returns: FloatArray,
     observed: NDArray[np.int64],
@@ -193,7 +194,6 @@ def _transform(
                 if seen >= warmup:
                     tails[t, j] = -tail if r < 0.0 else tail
             mean_square[j] += (r * r - mean_square[j]) / (seen + 1)
-            # An expanding mean of few days is no target yet: early on, the first variance is as good.
             _advance_variances(r, mean_square[j], variances[j], recursions, seen == 0)
         observed[0] = seen + 1
     return tails
