@@ -54,8 +54,8 @@ class RegimeParameters:
     lower_border: float = -0.15
     leave_below: float = 0.33
     bank: tuple[Dynamics, ...] = (
-        Dynamics(mean_spell=110, drift=0.002, weight=3),
-        Dynamics(mean_spell=110, drift=0.030, weight=3),
+        Dynamics(mean_spell=120, drift=0.002, weight=3),
+        Dynamics(mean_spell=120, drift=0.030, weight=3),
         Dynamics(mean_spell=3000, drift=0.015, weight=1),
         Dynamics(mean_spell=3000, drift=0.040, weight=1),
     )
@@ -124,7 +124,7 @@ class FilterState:
                 arrays = {name: stored[name] for name in stored.files}
             margins = MarginState(**{f.name: arrays.pop(f"margins_{f.name}") for f in fields(MarginState)})
             return FilterState(fingerprint=str(arrays.pop("fingerprint")), margins=margins, **arrays)
-        except (OSError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise ValueError(f"not a filter state: {error}") from error
 
 
@@ -255,6 +255,19 @@ def filter_regimes(
         parameters.copula_discount,
     )
     return _read(posterior, log_score, shares, parameters.leave_below, after)
+
+
+def label_with_hysteresis(probabilities: FloatArray, leave_below: float = 0.33) -> IntArray:
+    """Labels from filtered probabilities: stay until the own one falls below a threshold, then take the best.
+
+    probabilities: float64[T, 3] as P(inverse), P(decoupled), P(coupled). leave_below: probability in (0, 1).
+    Returns int64[T] in {-1, 0, 1}. Raises ValueError when `probabilities` has another shape. A plain argmax
+    would switch back and forth whenever two regimes are about equally likely.
+    """
+    if probabilities.ndim != 2 or probabilities.shape[1] != 3:
+        raise ValueError(f"probabilities must have shape [T, 3], not {list(probabilities.shape)}")
+    labels: IntArray = _hysteresis(probabilities, np.full(1, -1, dtype=np.int64), leave_below)
+    return labels
 
 
 def spells(labels: IntArray) -> list[Spell]:
