@@ -1,8 +1,8 @@
 """Regime filter against an oracle that knows every parameter, a clock, and simpler correlation forecasts.
 
-Here: accuracy and false switches on markets whose truth is known, cost per path and per day, one-day-ahead log
-scores on real history. Not here: the filter (quant.regimes), the known-truth suite and the price history, both of
-which live beside the repository and are skipped, audibly, when absent.
+Here: accuracy and false switches on markets whose truth is known, cost per path and per day, one-day-ahead
+log scores on real history. Not here: the filter (quant.regimes), the known-truth suite and the price history,
+both of which live beside the repository and are skipped, audibly, when absent.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _ewma(tails: FloatArray, decay: float) -> FloatArray:
 
 
 def _forecast_score(tails: FloatArray, forecast: FloatArray, discount: float) -> float:
-    """Mean log score of a correlation forecast under the filter's own margins, copula family and tail learning."""
+    """Mean log score of a correlation forecast with the filter's margins, copula family and tail learning."""
     scores = np.zeros(len(COPULA_DOF))
     out = np.full(len(tails), np.nan)
     for t in np.flatnonzero(~np.isnan(tails[:, 0])):
