@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import zipfile
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -124,7 +125,7 @@ class FilterState:
                 arrays = {name: stored[name] for name in stored.files}
             margins = MarginState(**{f.name: arrays.pop(f"margins_{f.name}") for f in fields(MarginState)})
             return FilterState(fingerprint=str(arrays.pop("fingerprint")), margins=margins, **arrays)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"not a filter state: {error}") from error
 
 

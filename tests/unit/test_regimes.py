@@ -193,10 +193,12 @@ def test_a_state_of_other_parameters_is_refused(returns: np.ndarray) -> None:
         filter_regimes(returns[50:], SYMMETRIC, state)
 
 
-@pytest.mark.parametrize("raw", [b"", b"not a state"])
-def test_bytes_that_are_no_state_are_refused(raw: bytes) -> None:
+@pytest.mark.parametrize("kept", [0, 3, -30])
+def test_bytes_that_are_no_state_are_refused(filtered: regimes.RegimeFilter, kept: int) -> None:
     with pytest.raises(ValueError, match="not a filter state"):
-        FilterState.from_bytes(raw)
+        FilterState.from_bytes(filtered.state.to_bytes()[:kept])
+    with pytest.raises(ValueError, match="not a filter state"):
+        FilterState.from_bytes(b"not a state")
 
 
 def test_spells_are_maximal_runs() -> None:
