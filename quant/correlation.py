@@ -5,7 +5,8 @@ Here: the estimator itself, for one pair and for one asset against many. Not her
 
 Every window is computed afresh in two passes instead of being updated from the one before. Running sums are
 quicker, but one bad tick of 1e9 leaves them wrong for as long as they run, and nobody notices: a correlation
-of 0.3 looks as plausible as the true 0.6. A pair over ten years takes about a millisecond this way.
+of 0.3 looks as plausible as the true 0.6. Neighbouring windows are computed side by side, which makes this
+no slower.
 """
 
 import numpy as np
@@ -16,6 +17,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 SMALLEST_WINDOW = 3
+# Windows computed side by side: independent sums fill the vector units, and this many stay in the
+# first-level cache.
+BLOCK = 512
 
 
 def rolling_correlation(
@@ -114,17 +118,79 @@ def _as_pair(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @njit(cache=True)
 def _rolling_correlation(x, y, window, needed):  # type: ignore[no-untyped-def]
-    rows = x.size
-    correlation = np.full(rows, np.nan)
-    observations = np.zeros(rows, np.int64)
-    a = np.empty(window)
-    b = np.empty(window)
-    for t in range(rows):
-        n = gather_joint(x, y, max(0, t - window + 1), t + 1, a, b)
-        observations[t] = n
-        if t + 1 >= window and n >= needed:
-            correlation[t] = two_pass_correlation(a, b, n)
+    joint = np.isfinite(x) & np.isfinite(y)
+    present = joint.astype(np.float64)
+    a = np.where(joint, x, 0.0)
+    b = np.where(joint, y, 0.0)
+    seen = np.zeros(x.size + 1, np.int64)
+    seen[1:] = np.cumsum(joint)
+    observations = np.empty(x.size, np.int64)
+    for t in range(x.size):
+        observations[t] = seen[t + 1] - seen[max(0, t + 1 - window)]
+    correlation = np.full(x.size, np.nan)
+    for start in range(window - 1, x.size, BLOCK):
+        width = min(BLOCK, x.size - start)
+        n = observations[start : start + width]
+        mean_a = _means(a, present, n, window, start)
+        mean_b = _means(b, present, n, window, start)
+        aa = _products(a, mean_a, a, mean_a, present, window, start)
+        bb = _products(b, mean_b, b, mean_b, present, window, start)
+        ab = _products(a, mean_a, b, mean_b, present, window, start)
+        for k in range(width):
+            if n[k] < needed or not (0.0 < aa[k] < np.inf and 0.0 < bb[k] < np.inf):
+                continue
+            first = start + k + 1 - window
+            rows = slice(first, first + window)
+            if _is_constant(a[rows], joint[rows], mean_a[k], aa[k]):
+                continue
+            if _is_constant(b[rows], joint[rows], mean_b[k], bb[k]):
+                continue
+            correlation[start + k] = min(1.0, max(-1.0, ab[k] / (np.sqrt(aa[k]) * np.sqrt(bb[k]))))
     return correlation, observations
+
+
+@njit(cache=True)
+def _means(values, present, n, window, start):  # type: ignore[no-untyped-def]
+    """Mean of each window that ends at row start, start + 1, ...; a second pass takes up the rounding."""
+    mean = np.zeros(n.size)
+    for _ in range(2):
+        total = np.zeros(n.size)
+        for lag in range(window):
+            v = values[start - lag : start - lag + n.size]
+            p = present[start - lag : start - lag + n.size]
+            for k in range(n.size):
+                total[k] += (v[k] - mean[k]) * p[k]
+        mean += total / np.maximum(n, 1)
+    return mean
+
+
+@njit(cache=True)
+def _products(left, mean_left, right, mean_right, present, window, start):  # type: ignore[no-untyped-def]
+    """Sum of the products of deviations in each window that ends at row start, start + 1, ..."""
+    width = mean_left.size
+    total = np.zeros(width)
+    for lag in range(window):
+        u = left[start - lag : start - lag + width]
+        v = right[start - lag : start - lag + width]
+        p = present[start - lag : start - lag + width]
+        for k in range(width):
+            total[k] += (u[k] - mean_left[k]) * (v[k] - mean_right[k]) * p[k]
+    return total
+
+
+@njit(cache=True)
+def _is_constant(values, joint, mean, square):  # type: ignore[no-untyped-def]
+    """Whether the joint values are all equal; looks only where rounding could explain their spread."""
+    if square > values.size * (1e-10 * mean) ** 2:
+        return False
+    first = np.nan
+    for s in range(values.size):
+        if joint[s]:
+            if np.isnan(first):
+                first = values[s]
+            if values[s] != first:
+                return False
+    return True
 
 
 @njit(cache=True)
