@@ -55,7 +55,7 @@ def rolling_correlation(
     in every window. "Constant" is tested on the values, not on the variance, which rounding keeps above
     zero. Row t depends on rows t - window + 1 .. t only.
     """
-    x, y = _as_pair(x, y)
+    x, y = as_pair(x, y)
     needed = required_observations(window, min_observations)
     return _rolling_correlation(x, y, window, needed)  # type: ignore[no-any-return]
 
@@ -106,7 +106,8 @@ def required_observations(window: int, min_observations: int | None = None) -> i
     return min_observations
 
 
-def _as_pair(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def as_pair(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both sides as contiguous float64[T]; raises ValueError when they differ in shape or are no vectors."""
     x = np.ascontiguousarray(x, dtype=np.float64)
     y = np.ascontiguousarray(y, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:

@@ -1,17 +1,29 @@
 """How far a rolling correlation can be trusted: a confidence band around every value.
 
-Here: the band for correlations of returns, which are autocorrelated, fat-tailed and clustered in volatility.
-Not here: the correlation itself (quant.correlation).
+Here: the band for correlations of returns, which are fat-tailed, clustered in volatility and a little
+autocorrelated. Not here: the correlation itself (quant.correlation), whether a change of it is one
+(quant.regimes).
+
+The textbook band (Fisher z, variance 1 / (n - 3)) holds for independent normal rows. Where two returns crash
+on the same days, as Student t(4) does, the variance is twice to four times that, and a nominal 95% covers 70
+to 85%.
 """
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 from scipy import stats
 
-from quant.correlation import FloatArray, IntArray, _as_pair, gather_joint, required_observations
+from quant.correlation import FloatArray, IntArray, as_pair, gather_joint, required_observations
 
-POOLED_WINDOWS = 8
-SMALLEST_RATIO = 0.5
+# Four years of what the variance used to be steady what one window, often of one quarter, says about it.
+POOLED_SESSIONS = 1_000
+# One bad tick multiplies the variance by thousands; in the pool it may count for this much and no more.
+LARGEST_POOLED_INFLATION = 20.0
+# Daily returns remember for days, not weeks; every further lag costs precision.
+LARGEST_LAG = 6
+SMALLEST_SAMPLE = 5
+PERFECT = 1.0 - 1e-12
 
 
 def confidence_band(
@@ -38,62 +50,111 @@ def confidence_band(
     Returns
     -------
     low, high : float64[T]
-        In [-1, 1], NaN where the correlation is NaN.
+        In [-1, 1], NaN where the correlation is NaN or has fewer than 5 observations. Both equal the
+        correlation where it is perfect.
 
     Raises
     ------
     ValueError
         When shapes differ, `window` is below 3 or `level` is not strictly between 0 and 1.
+
+    Notes
+    -----
+    tanh(z -+ q * sqrt(inflation / (n - 3))) with z = atanh(r) (Fisher 1921). The inflation is
+
+    - the delete-one jackknife variance of z in units of 1 / (n - 3) (Hinkley 1977, "Jackknife confidence
+    limits
+      using Student t approximations"; it is the finite-sample form of the fourth-moment variance of Hawkins
+      1989 and Yuan & Bentler 2000, which for t(4) falls short by a third): the geometric mean of the
+      window's own and of the average over the trailing `POOLED_SESSIONS` rows,
+    - times 1 + 2 * sum of the autocorrelations of the jackknife's pseudo-values, averaged over the same rows
+    with
+      Bartlett weights (Newey & West 1987) and never below 1: Quenouille's effective sample size.
+
+    q is Student's quantile for the rows behind the inflation. Row t depends on rows <= t only. Simulated
+    coverage stands in docs/methods and is measured by the tests.
     """
-    x, y = _as_pair(x, y)
+    x, y = as_pair(x, y)
     required_observations(window)
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie strictly between 0 and 1, got {level}")
-    correlation = np.asarray(correlation, dtype=np.float64)
-    observations = np.asarray(observations, dtype=np.int64)
-    if correlation.shape != x.shape or observations.shape != x.shape:
+    r = np.asarray(correlation, dtype=np.float64)
+    n = np.asarray(observations, dtype=np.int64)
+    if r.shape != x.shape or n.shape != x.shape:
         raise ValueError(
             "correlation and observations must have one value per row of x and y, "
-            f"got shapes {correlation.shape} and {observations.shape} for {x.shape}"
+            f"got shapes {r.shape} and {n.shape} for {x.shape}"
         )
-    ratio = _pooled(_variance_ratio(x, y, correlation, window, _lags(window)), POOLED_WINDOWS * window)
-    degrees = np.maximum(observations - 3, 1)
-    half_width = stats.t.ppf(0.5 + level / 2, degrees) * np.sqrt(np.maximum(ratio, SMALLEST_RATIO) / degrees)
-    clipped = np.clip(correlation, -1 + 1e-15, 1 - 1e-15)
-    z = np.arctanh(clipped)
-    return np.tanh(z - half_width), np.tanh(z + half_width)
+    inflation, rows_behind = _inflation(x, y, r, window)
+    quantile = stats.t.ppf(0.5 + level / 2, np.maximum(rows_behind - 3, 1))
+    half_width = quantile * np.sqrt(inflation / np.maximum(n - 3, 1))
+    perfect = np.abs(r) >= PERFECT
+    z = np.arctanh(np.where(perfect, 0.0, r))
+    low = np.where(perfect, r, np.tanh(z - half_width))
+    high = np.where(perfect, r, np.tanh(z + half_width))
+    return low, high
 
 
-def _lags(window: int) -> int:
-    return int(4 * (window / 100) ** (2 / 9))
+def _inflation(x: FloatArray, y: FloatArray, r: FloatArray, window: int) -> tuple[FloatArray, IntArray]:
+    """Variance of atanh(r) in units of 1 / (n - 3), and how many rows it was learnt from."""
+    lags = max(1, min(LARGEST_LAG, window // 4))
+    moments = _jackknife_moments(x, y, r, window, lags)
+    own = moments[:, 0]
+    known = np.isfinite(own)
+    capped = np.minimum(1.0, LARGEST_POOLED_INFLATION / np.where(known, own, 1.0))
+    pooled = _trailing_mean(moments * capped[:, None], known)
+    bartlett = 1.0 - np.arange(1, lags + 1) / (lags + 1.0)
+    clustering = 1.0 + 2.0 * (pooled[:, 1:] / pooled[:, :1]) @ bartlett
+    rows_behind = np.minimum(np.cumsum(known), POOLED_SESSIONS) + window - 1
+    return np.sqrt(own * pooled[:, 0]) * np.maximum(clustering, 1.0), rows_behind
 
 
-def _pooled(ratio: FloatArray, memory: int) -> FloatArray:
-    """Mean of the last `memory` known ratios, row by row; 1 (normal, independent) while none is known."""
-    known = np.isfinite(ratio)
-    total = np.concatenate(([0.0], np.cumsum(np.where(known, ratio, 0.0))))
+def _trailing_mean(moments: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+    """Mean over the known among the last POOLED_SESSIONS rows; NaN where there is none."""
+    total = np.zeros((len(moments) + 1, moments.shape[1]))
+    np.cumsum(np.where(known[:, None], moments, 0.0), axis=0, out=total[1:])
     count = np.concatenate(([0], np.cumsum(known)))
-    end = np.arange(1, ratio.size + 1)
-    start = np.maximum(end - memory, 0)
+    end = np.arange(1, len(moments) + 1)
+    start = np.maximum(end - POOLED_SESSIONS, 0)
     seen = count[end] - count[start]
-    return np.where(seen > 0, (total[end] - total[start]) / np.maximum(seen, 1), 1.0)
+    return (total[end] - total[start]) / np.where(seen > 0, seen, np.nan)[:, None]
 
 
 @njit(cache=True)
-def _variance_ratio(x, y, correlation, window, lags):  # type: ignore[no-untyped-def]
-    ratio = np.full(x.size, np.nan)
+def _jackknife_moments(x, y, correlation, window, lags):  # type: ignore[no-untyped-def]
+    """Variance (column 0) and autocovariances (column k) of the pseudo-values of atanh(r), one row per window."""
+    moments = np.full((x.size, lags + 1), np.nan)
     a = np.empty(window)
     b = np.empty(window)
     for t in range(x.size):
         r = correlation[t]
-        if np.isnan(r) or 1.0 - r * r < 1e-9:
+        if not abs(r) < PERFECT:
             continue
         n = gather_joint(x, y, max(0, t - window + 1), t + 1, a, b)
-        p = (a[:n] - a[:n].mean()) / a[:n].std()
-        q = (b[:n] - b[:n].mean()) / b[:n].std()
-        influence = p * q - 0.5 * r * (p * p + q * q)
-        total = (influence * influence).sum()
+        if n < SMALLEST_SAMPLE:
+            continue
+        pseudo = _pseudo_values(a[:n], b[:n])
+        unit = (n - 3.0) / (n * (n - 1.0))
+        for k in range(min(lags, n - 1) + 1):
+            moments[t, k] = unit * (pseudo[k:] * pseudo[: n - k]).sum()
+        # Pseudo-values sum to zero, which pulls every autocovariance down by this much.
         for k in range(1, lags + 1):
-            total += 2.0 * (1.0 - k / (lags + 1.0)) * (influence[k:] * influence[:-k]).sum()
-        ratio[t] = total / n / (1.0 - r * r) ** 2
-    return ratio
+            moments[t, k] += moments[t, 0] * (1.0 - k / n) / n
+    return moments
+
+
+@njit(cache=True)
+def _pseudo_values(a, b):  # type: ignore[no-untyped-def]
+    """What each row contributes to atanh(r): n - 1 times the change when it is left out, centred."""
+    n = a.size
+    a = a - a.mean()
+    b = b - b.mean()
+    left = n / (n - 1.0)
+    aa = (a * a).sum() - left * a * a
+    bb = (b * b).sum() - left * b * b
+    ab = (a * b).sum() - left * a * b
+    without = np.empty(n)
+    for i in range(n):
+        r = ab[i] / np.sqrt(aa[i] * bb[i]) if aa[i] > 0.0 and bb[i] > 0.0 else 0.0
+        without[i] = np.arctanh(min(PERFECT, max(-PERFECT, r)))
+    return (n - 1.0) * (without.mean() - without)
