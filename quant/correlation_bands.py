@@ -14,15 +14,25 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import stats
 
-from quant.correlation import FloatArray, IntArray, as_pair, gather_joint, required_observations
+from quant.correlation import (
+    FloatArray,
+    IntArray,
+    as_pair,
+    gather_joint,
+    required_observations,
+    two_pass_correlation,
+)
 
 # Four years of what the variance used to be steady what one window, often of one quarter, says about it.
 POOLED_SESSIONS = 1_000
-# One bad tick multiplies the variance by thousands; in the pool it may count for this much and no more.
-LARGEST_POOLED_INFLATION = 20.0
+# One bad tick multiplies the variance by thousands. In the pool it counts for this much and no more.
+LARGEST_INFLATION = 20.0
+# Returns on a coarse grid can make a window's jackknife zero, which is not certainty.
+SMALLEST_INFLATION = 0.25
 # Daily returns remember for days, not weeks; every further lag costs precision.
 LARGEST_LAG = 6
 SMALLEST_SAMPLE = 5
+SMALLEST_REST = 1e-6
 PERFECT = 1.0 - 1e-12
 
 
@@ -50,8 +60,7 @@ def confidence_band(
     Returns
     -------
     low, high : float64[T]
-        In [-1, 1], NaN where the correlation is NaN or has fewer than 5 observations. Both equal the
-        correlation where it is perfect.
+        In [-1, 1], NaN where the correlation is NaN or rests on fewer than 5 observations.
 
     Raises
     ------
@@ -71,8 +80,13 @@ def confidence_band(
     with
       Bartlett weights (Newey & West 1987) and never below 1: Quenouille's effective sample size.
 
-    q is Student's quantile for the rows behind the inflation. Row t depends on rows <= t only. Simulated
-    coverage stands in docs/methods and is measured by the tests.
+    q is Student's quantile for the rows behind the inflation. Row t depends on rows <= t only.
+
+    Simulated coverage of the nominal 95%, over the windows of 300 histories of 1,300 rows: 93.5 to 96.0% for
+    windows 20, 60, 90, 252, correlations -0.5, 0, 0.55, and normal, joint t(4), linearly mixed t(4), AR(1)
+    0.3 and two GARCH(1,1)-t(6) models (one volatility shared; two, judged against the correlation of the
+    innovations). AR(1) at window 20 is the lowest. The first window of a history, without a past to learn
+    from, is the least certain.
     """
     x, y = as_pair(x, y)
     required_observations(window)
@@ -88,25 +102,25 @@ def confidence_band(
     inflation, rows_behind = _inflation(x, y, r, window)
     quantile = stats.t.ppf(0.5 + level / 2, np.maximum(rows_behind - 3, 1))
     half_width = quantile * np.sqrt(inflation / np.maximum(n - 3, 1))
-    perfect = np.abs(r) >= PERFECT
-    z = np.arctanh(np.where(perfect, 0.0, r))
-    low = np.where(perfect, r, np.tanh(z - half_width))
-    high = np.where(perfect, r, np.tanh(z + half_width))
-    return low, high
+    z = np.arctanh(np.clip(r, -PERFECT, PERFECT))
+    return np.minimum(r, np.tanh(z - half_width)), np.maximum(r, np.tanh(z + half_width))
 
 
 def _inflation(x: FloatArray, y: FloatArray, r: FloatArray, window: int) -> tuple[FloatArray, IntArray]:
     """Variance of atanh(r) in units of 1 / (n - 3), and how many rows it was learnt from."""
     lags = max(1, min(LARGEST_LAG, window // 4))
     moments = _jackknife_moments(x, y, r, window, lags)
-    own = moments[:, 0]
+    own = moments[:, 0] = np.maximum(moments[:, 0], SMALLEST_INFLATION)
     known = np.isfinite(own)
-    capped = np.minimum(1.0, LARGEST_POOLED_INFLATION / np.where(known, own, 1.0))
-    pooled = _trailing_mean(moments * capped[:, None], known)
+    capped = moments * np.minimum(1.0, LARGEST_INFLATION / own)[:, None]
+    pooled = _trailing_mean(capped, known)
     bartlett = 1.0 - np.arange(1, lags + 1) / (lags + 1.0)
-    clustering = 1.0 + 2.0 * (pooled[:, 1:] / pooled[:, :1]) @ bartlett
+    # A matrix product would round differently with more rows; earlier rows must not move at all.
+    clustering = 1.0 + 2.0 * (pooled[:, 1:] / pooled[:, :1] * bartlett).sum(axis=1)
     rows_behind = np.minimum(np.cumsum(known), POOLED_SESSIONS) + window - 1
-    return np.sqrt(own * pooled[:, 0]) * np.maximum(clustering, 1.0), rows_behind
+    # A window beyond all experience has to speak for itself: no past vouches for it.
+    steadied = np.maximum(np.sqrt(own * pooled[:, 0]), own * own / LARGEST_INFLATION)
+    return steadied * np.maximum(clustering, 1.0), rows_behind
 
 
 def _trailing_mean(moments: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
@@ -122,13 +136,12 @@ def _trailing_mean(moments: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
 
 @njit(cache=True)
 def _jackknife_moments(x, y, correlation, window, lags):  # type: ignore[no-untyped-def]
-    """Variance (column 0) and autocovariances (column k) of the pseudo-values of atanh(r), one row per window."""
+    """Variance (column 0) and lag-k autocovariances of the pseudo-values of atanh(r), a row per window."""
     moments = np.full((x.size, lags + 1), np.nan)
     a = np.empty(window)
     b = np.empty(window)
     for t in range(x.size):
-        r = correlation[t]
-        if not abs(r) < PERFECT:
+        if np.isnan(correlation[t]):
             continue
         n = gather_joint(x, y, max(0, t - window + 1), t + 1, a, b)
         if n < SMALLEST_SAMPLE:
@@ -149,12 +162,19 @@ def _pseudo_values(a, b):  # type: ignore[no-untyped-def]
     n = a.size
     a = a - a.mean()
     b = b - b.mean()
+    aa = (a * a).sum()
+    bb = (b * b).sum()
+    ab = (a * b).sum()
     left = n / (n - 1.0)
-    aa = (a * a).sum() - left * a * a
-    bb = (b * b).sum() - left * b * b
-    ab = (a * b).sum() - left * a * b
     without = np.empty(n)
     for i in range(n):
-        r = ab[i] / np.sqrt(aa[i] * bb[i]) if aa[i] > 0.0 and bb[i] > 0.0 else 0.0
-        without[i] = np.arctanh(min(PERFECT, max(-PERFECT, r)))
+        aa_rest = aa - left * a[i] * a[i]
+        bb_rest = bb - left * b[i] * b[i]
+        if aa_rest > SMALLEST_REST * aa and bb_rest > SMALLEST_REST * bb:
+            r = (ab - left * a[i] * b[i]) / np.sqrt(aa_rest * bb_rest)
+        else:
+            # One row is nearly all there is: the difference would be rounding.
+            r = two_pass_correlation(np.delete(a, i), np.delete(b, i), n - 1)
+        r = 0.0 if np.isnan(r) else min(PERFECT, max(-PERFECT, r))
+        without[i] = 0.5 * np.log((1.0 + r) / (1.0 - r))
     return (n - 1.0) * (without.mean() - without)
