@@ -20,7 +20,8 @@ import polars as pl
 
 from quant.correlation import FloatArray, rolling_correlation
 from quant.correlation_bands import confidence_band
-from quant.universe import RollingPairs, all_pairs, latest_pairs
+from quant.universe import RollingPairs, all_pairs
+from quant.universe_window import latest_pairs
 
 SESSIONS = 2_500
 ASSETS = 500

@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 from quant.correlation import FloatArray, one_against_all, required_observations, rolling_correlation
 from quant.correlation_bands import confidence_band
-from quant.universe import ANCHOR_SESSIONS, RollingPairs, all_pairs, latest_pairs
+from quant.universe import ANCHOR_SESSIONS, RollingPairs, all_pairs
+from quant.universe_window import latest_pairs
 
 EXACT = 1e-9
 
