@@ -17,11 +17,16 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from quant.correlation import FloatArray, gather_joint, required_observations
+from quant.correlation import (
+    ANCHOR_SESSIONS,
+    SMALLEST_REMAINDER,
+    FloatArray,
+    gather_joint,
+    required_observations,
+)
 from quant.universe_window import (
     GAPPY,
     LIVE,
-    SMALLEST_REMAINDER,
     SPARSE,
     STALE,
     as_window,
@@ -30,10 +35,6 @@ from quant.universe_window import (
     gappy_rows,
 )
 
-# Rounding grows with the number of updates since a column was last exact (at most ANCHOR_SESSIONS) and with
-# how far its sum of squares has fallen since (at most to SMALLEST_REMAINDER of its peak). Four roundings of
-# 1.1e-16 a session bound the error of a correlation by 250 * 1e3 * 4 * 1.1e-16, about 1e-10.
-ANCHOR_SESSIONS = 250
 # A mean this many standard deviations from the column's shift would cost the updates two digits.
 LARGEST_MEAN = 100.0
 

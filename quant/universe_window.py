@@ -8,7 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from quant.correlation import FloatArray, gather_joint, required_observations, two_pass_correlation
+from quant.correlation import (
+    SMALLEST_REMAINDER,
+    FloatArray,
+    gather_joint,
+    required_observations,
+    two_pass_correlation,
+)
 
 IndexArray = NDArray[np.intp]
 
@@ -16,9 +22,6 @@ IndexArray = NDArray[np.intp]
 # complete and rolled from session to session.
 SPARSE, GAPPY, STALE, LIVE = 0, 1, 2, 3
 
-# Sums of squares that fall below this part of what they were are computed anew: three digits are lost at
-# most.
-SMALLEST_REMAINDER = 1e-3
 # For fewer columns, waking the threads of a matrix product costs more than the product.
 FEW_COLUMNS = 32
 
