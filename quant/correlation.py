@@ -150,7 +150,7 @@ def _rolling_correlation(x, y, window, needed):  # type: ignore[no-untyped-def]
         left_y = yy - sy * sy / n
         steady = left_x > SMALLEST_REMAINDER * peak_x and left_y > SMALLEST_REMAINDER * peak_y
         if steady and anchored >= 0 and t - anchored < ANCHOR_SESSIONS:
-            r = (xy - sx * sy / n) / np.sqrt(left_x * left_y)
+            r = (xy - sx * sy / n) / (np.sqrt(left_x) * np.sqrt(left_y))
             correlation[t] = min(1.0, max(-1.0, r))
             continue
         gather_joint(x, y, old + 1, t + 1, a, b)

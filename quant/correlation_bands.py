@@ -140,41 +140,44 @@ def _jackknife_moments(x, y, correlation, window, lags):  # type: ignore[no-unty
     moments = np.full((x.size, lags + 1), np.nan)
     a = np.empty(window)
     b = np.empty(window)
+    pseudo = np.empty(window)
     for t in range(x.size):
         if np.isnan(correlation[t]):
             continue
         n = gather_joint(x, y, max(0, t - window + 1), t + 1, a, b)
         if n < SMALLEST_SAMPLE:
             continue
-        pseudo = _pseudo_values(a[:n], b[:n])
+        moments[t] = 0.0
+        _pseudo_values(a[:n], b[:n], pseudo[:n])
         unit = (n - 3.0) / (n * (n - 1.0))
-        for k in range(min(lags, n - 1) + 1):
-            moments[t, k] = unit * (pseudo[k:] * pseudo[: n - k]).sum()
+        for s in range(n):
+            for k in range(min(lags, s) + 1):
+                moments[t, k] += unit * pseudo[s] * pseudo[s - k]
         # Pseudo-values sum to zero, which pulls every autocovariance down by this much.
         for k in range(1, lags + 1):
             moments[t, k] += moments[t, 0] * (1.0 - k / n) / n
     return moments
 
 
-@njit(cache=True)
-def _pseudo_values(a, b):  # type: ignore[no-untyped-def]
-    """What each row contributes to atanh(r): n - 1 times the change when it is left out, centred."""
+@njit(cache=True, error_model="numpy")
+def _pseudo_values(a, b, pseudo):  # type: ignore[no-untyped-def]
+    """Write what each row contributes to atanh(r): n - 1 times the change when it is left out, centred."""
     n = a.size
-    a = a - a.mean()
-    b = b - b.mean()
-    aa = (a * a).sum()
-    bb = (b * b).sum()
-    ab = (a * b).sum()
+    a -= a.mean()
+    b -= b.mean()
+    aa = np.dot(a, a)
+    bb = np.dot(b, b)
+    ab = np.dot(a, b)
     left = n / (n - 1.0)
-    without = np.empty(n)
     for i in range(n):
-        aa_rest = aa - left * a[i] * a[i]
-        bb_rest = bb - left * b[i] * b[i]
-        if aa_rest > SMALLEST_REST * aa and bb_rest > SMALLEST_REST * bb:
-            r = (ab - left * a[i] * b[i]) / np.sqrt(aa_rest * bb_rest)
-        else:
+        pseudo[i] = (ab - left * a[i] * b[i]) / np.sqrt((aa - left * a[i] * a[i]) * (bb - left * b[i] * b[i]))
+    for i in range(n):
+        r = pseudo[i]
+        most = max(a[i] * a[i] / aa, b[i] * b[i] / bb) * left
+        if not most < 1.0 - SMALLEST_REST:
             # One row is nearly all there is: the difference would be rounding.
             r = two_pass_correlation(np.delete(a, i), np.delete(b, i), n - 1)
         r = 0.0 if np.isnan(r) else min(PERFECT, max(-PERFECT, r))
-        without[i] = 0.5 * np.log((1.0 + r) / (1.0 - r))
-    return (n - 1.0) * (without.mean() - without)
+        pseudo[i] = 0.5 * np.log((1.0 + r) / (1.0 - r))
+    pseudo -= pseudo.mean()
+    pseudo *= 1.0 - n
