@@ -5,7 +5,7 @@ autocorrelated. Not here: the correlation itself (quant.correlation), whether a 
 (quant.regimes).
 
 The textbook band (Fisher z, variance 1 / (n - 3)) holds for independent normal rows. Where two returns crash
-on the same days, as Student t(4) does, the variance is twice to four times that, and a nominal 95% covers 70
+on the same days, as Student t(4) does, the variance is twice to four times that, and a nominal 95% covers 74
 to 85%.
 """
 
@@ -69,16 +69,14 @@ def confidence_band(
 
     Notes
     -----
-    tanh(z -+ q * sqrt(inflation / (n - 3))) with z = atanh(r) (Fisher 1921). The inflation is
+    tanh(z -+ q * sqrt(inflation / (n - 3))) with z = atanh(r) (Fisher 1921). The inflation is the product of
 
-    - the delete-one jackknife variance of z in units of 1 / (n - 3) (Hinkley 1977, "Jackknife confidence
-    limits
-      using Student t approximations"; it is the finite-sample form of the fourth-moment variance of Hawkins
-      1989 and Yuan & Bentler 2000, which for t(4) falls short by a third): the geometric mean of the
-      window's own and of the average over the trailing `POOLED_SESSIONS` rows,
-    - times 1 + 2 * sum of the autocorrelations of the jackknife's pseudo-values, averaged over the same rows
-    with
-      Bartlett weights (Newey & West 1987) and never below 1: Quenouille's effective sample size.
+    - the variance of z in units of 1 / (n - 3), by delete-one jackknife (Hinkley 1977, "Jackknife
+      confidence limits using Student t approximations"): geometric mean of the window's own and of the
+      average over the trailing `POOLED_SESSIONS` rows. Its asymptotic form, the fourth-moment variance of
+      Hawkins (1989) and of Yuan & Bentler (2000), falls a quarter to a third short for t(4) in these windows;
+    - Quenouille's correction of n: 1 + 2 * sum of autocorrelations of the jackknife's pseudo-values, averaged
+      over the same rows, with Bartlett weights (Newey & West 1987), never below 1.
 
     q is Student's quantile for the rows behind the inflation. Row t depends on rows <= t only.
 

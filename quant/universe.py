@@ -54,8 +54,7 @@ def all_pairs(
     Yields
     ------
     session : int
-        Row of `returns`, from ``window - 1`` (the first full window) to ``T - 1``; nothing when ``window >
-        T``.
+        Row of `returns`, from ``window - 1`` (the first full window) to ``T - 1``; none when that is larger.
     correlation : float64[N * (N - 1) / 2]
         Pairs in the order of ``np.triu_indices(N, k=1)`` (that of scipy's ``squareform``), NaN as in
         `quant.universe_window.latest_pairs`. A read-only view that the next session overwrites: copy what is
@@ -69,7 +68,7 @@ def all_pairs(
     Notes
     -----
     Within 1e-9 of two passes over every window. Memory does not grow with T. A universe in which most
-    columns have gaps inside the window is recomputed every session, which is some fifty times slower.
+    columns have gaps inside the window is recomputed every session, which is fifty times slower or more.
     """
     returns = np.ascontiguousarray(returns, dtype=np.float64)
     if returns.ndim != 2:

@@ -51,8 +51,7 @@ def latest_pairs(window_returns: FloatArray, min_observations: int | None = None
     Notes
     -----
     One matrix product of standardised columns. Pairs that miss different rows get the moments of their own
-    joint rows from six masked products, and two passes over those rows where cancellation would cost
-    precision.
+    joint rows, and two passes over those rows where cancellation would cost precision.
     """
     rows, needed = as_window(window_returns, min_observations)
     state = column_state(np.isfinite(rows), needed)
@@ -63,7 +62,8 @@ def latest_pairs(window_returns: FloatArray, min_observations: int | None = None
     partial = gappy_rows(rows, gappy, needed)
     square[gappy, :] = partial
     square[:, gappy] = partial.T
-    return square
+    # Both sides of a gappy pair were computed and may differ in the last bit.
+    return np.triu(square) + np.triu(square, 1).T if gappy.size else square
 
 
 def as_window(window_returns: FloatArray, min_observations: int | None) -> tuple[FloatArray, int]:

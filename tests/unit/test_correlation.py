@@ -155,6 +155,14 @@ def test_latest_pairs_equal_the_last_session_of_all_pairs(
         assert set(np.diag(square)[~np.isnan(np.diag(square))]) <= {1.0}
 
 
+def test_many_gappy_columns_still_give_a_symmetric_exact_matrix() -> None:
+    r = gaps(returns(190, 50))[100:]
+    square = latest_pairs(r)
+    np.testing.assert_array_equal(square, square.T)
+    expected = [[two_pass(r[:, i], r[:, j], 72) for j in range(50)] for i in range(50)]
+    np.testing.assert_allclose(square, expected, rtol=0, atol=EXACT)
+
+
 @pytest.mark.parametrize("gap", [0, 3])
 def test_appending_a_session_equals_computing_all_sessions_anew(gap: int) -> None:
     r = returns(90 + ANCHOR_SESSIONS + 40, 30)
