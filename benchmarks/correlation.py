@@ -72,9 +72,7 @@ def _one_more_day_rows(returns: FloatArray) -> list[Row]:
     )
     full = f"all {SESSIONS} sessions anew"
     return [
-        _row(
-            f"one more session of {PAIRS} pairs, RollingPairs.append", best["append"], "s", full, best["full"]
-        ),
+        _row(f"one more session of {PAIRS} pairs, RollingPairs.append", best["append"], "s", full, best["full"]),
         _row(f"one more session of {PAIRS} pairs, latest_pairs", best["latest"], "s", full, best["full"]),
     ]
 
@@ -92,9 +90,7 @@ def _catalog_rows(returns: FloatArray) -> list[Row]:
     ]
     best = _best(
         {
-            "ours": lambda: _seconds(
-                lambda: [rolling_correlation(x, y, w) for x, y in pairs for w in WINDOWS]
-            ),
+            "ours": lambda: _seconds(lambda: [rolling_correlation(x, y, w) for x, y in pairs for w in WINDOWS]),
             "bands": lambda: _seconds(lambda: [_with_band(x, y, w) for x, y in pairs for w in WINDOWS]),
             "pandas rolling.corr": lambda: _seconds(
                 lambda: [frame[0].rolling(w).corr(frame[j]) for j in columns for w in WINDOWS]
@@ -142,8 +138,7 @@ def _pandas(returns: FloatArray) -> object:
 
 def _polars(returns: FloatArray) -> object:
     correlations = [
-        pl.rolling_corr(f"column_{i}", f"column_{j}", window_size=WINDOW).alias(f"{i}-{j}")
-        for i, j in _pairs(returns)
+        pl.rolling_corr(f"column_{i}", f"column_{j}", window_size=WINDOW).alias(f"{i}-{j}") for i, j in _pairs(returns)
     ]
     return pl.from_numpy(returns).lazy().select(correlations).collect()
 

@@ -169,9 +169,7 @@ def _without_gaps(u, present, observed, gap_rows, gap_columns, gappy, needed, pr
             own = own_square[j] - own_sum[j] * own_sum[j] / joint[j]
             other = other_square[j] - other_sum[j] * other_sum[j] / joint[j]
             if own > SMALLEST_REMAINDER * squares[i] and other > SMALLEST_REMAINDER * squares[j]:
-                products[k, j] = (products[k, j] - own_sum[j] * other_sum[j] / joint[j]) / np.sqrt(
-                    own * other
-                )
+                products[k, j] = (products[k, j] - own_sum[j] * other_sum[j] / joint[j]) / np.sqrt(own * other)
             else:
                 doubtful[k, j] = True
     return doubtful

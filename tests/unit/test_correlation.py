@@ -132,9 +132,7 @@ def test_rolling_correlation_equals_two_passes_over_every_window(
 
 @hard_cases
 @windows
-def test_all_pairs_equal_two_passes_over_every_window(
-    spoil: Callable[[FloatArray], FloatArray], window: int
-) -> None:
+def test_all_pairs_equal_two_passes_over_every_window(spoil: Callable[[FloatArray], FloatArray], window: int) -> None:
     r = spoil(returns(400, 5))
     expected = [reference(r[:, i], r[:, j], window) for i, j in itertools.combinations(range(5), 2)]
     sessions, ours = zip(*((s, c.copy()) for s, c in all_pairs(r, window)), strict=True)
@@ -205,9 +203,7 @@ def test_appended_row_is_copied() -> None:
     pairs.append(row)
     row[:] = 1e9
     pairs.append(r[61])
-    np.testing.assert_allclose(
-        pairs.correlation, latest_pairs(r[2:])[np.triu_indices(3, 1)], rtol=0, atol=EXACT
-    )
+    np.testing.assert_allclose(pairs.correlation, latest_pairs(r[2:])[np.triu_indices(3, 1)], rtol=0, atol=EXACT)
 
 
 values = st.floats(-10, 10, allow_subnormal=False).map(lambda v: round(v, 6))
@@ -256,9 +252,7 @@ def test_correlations_and_bands_stay_between_minus_one_and_one(r: FloatArray) ->
 
 @given(st.integers(61, 299), st.sampled_from(HARD_CASES))
 @settings(max_examples=60, deadline=None)
-def test_appending_rows_leaves_earlier_rows_bit_identical(
-    cut: int, spoil: Callable[[FloatArray], FloatArray]
-) -> None:
+def test_appending_rows_leaves_earlier_rows_bit_identical(cut: int, spoil: Callable[[FloatArray], FloatArray]) -> None:
     r = spoil(returns(400, 3))[50:350].copy()
     whole, part = rolling_correlation(r[:, 0], r[:, 1], 60), rolling_correlation(r[:cut, 0], r[:cut, 1], 60)
     np.testing.assert_array_equal(whole[0][:cut], part[0])
