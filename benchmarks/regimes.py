@@ -37,9 +37,7 @@ def run() -> list[Row]:
     return [*_known_truth(), *_cost(), *_real_history()]
 
 
-def _row(
-    name: str, value: float, unit: str, baseline: str | None = None, reference: float | None = None
-) -> Row:
+def _row(name: str, value: float, unit: str, baseline: str | None = None, reference: float | None = None) -> Row:
     ratio = value / reference if reference else None
     return {
         "name": name,
@@ -92,11 +90,7 @@ def _known_truth() -> list[Row]:
         ):
             rows.append(_row(f"regimes.{scenario}.{key}", ours[key], unit, "oracle", best[key]))
         if ours["delay_median"] is not None:
-            rows.append(
-                _row(
-                    f"regimes.{scenario}.delay", ours["delay_median"], "days", "oracle", best["delay_median"]
-                )
-            )
+            rows.append(_row(f"regimes.{scenario}.delay", ours["delay_median"], "days", "oracle", best["delay_median"]))
     return rows
 
 

@@ -46,9 +46,7 @@ def membership(lower_border: float, upper_border: float) -> FloatArray:
     return shares
 
 
-def settling_levels(
-    lower_border: float, upper_border: float, level_spread: float, border_blur: float
-) -> FloatArray:
+def settling_levels(lower_border: float, upper_border: float, level_spread: float, border_blur: float) -> FloatArray:
     """float64[38]: where a new regime settles; normal in Fisher-z around zero, seldom on a border.
 
     Levels near a border are rare because what hovers there is one regime seen twice, not a change of regime.
@@ -109,9 +107,7 @@ def _drift(mass: FloatArray, transition: FloatArray, scratch: FloatArray) -> Non
             scratch[g] = mass[phase, g]
         for g in range(1, last):
             mass[phase, g] = (
-                transition[0, g] * scratch[g + 1]
-                + transition[1, g] * scratch[g]
-                + transition[2, g] * scratch[g - 1]
+                transition[0, g] * scratch[g + 1] + transition[1, g] * scratch[g] + transition[2, g] * scratch[g - 1]
             )
         mass[phase, 0] = transition[0, 0] * scratch[1] + transition[1, 0] * scratch[0]
         mass[phase, last] = transition[1, last] * scratch[last] + transition[2, last] * scratch[last - 1]
@@ -128,9 +124,7 @@ def _age(mass: FloatArray, advance: float) -> None:
 
 
 @njit(cache=True)
-def _end(
-    mass: FloatArray, hazard: float, shares: FloatArray, elsewhere: FloatArray, scratch: FloatArray
-) -> None:
+def _end(mass: FloatArray, hazard: float, shares: FloatArray, elsewhere: FloatArray, scratch: FloatArray) -> None:
     """Mature regimes end at the hazard rate; what ended starts young in another regime, from tomorrow on."""
     mature = len(mass) - 1
     for g in range(mass.shape[1]):

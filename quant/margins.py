@@ -156,9 +156,7 @@ def _mixture_tail(
 
 
 @njit(cache=True)
-def _advance_variances(
-    r: float, long_run: float, variances: FloatArray, recursions: FloatArray, first: bool
-) -> None:
+def _advance_variances(r: float, long_run: float, variances: FloatArray, recursions: FloatArray, first: bool) -> None:
     """Tomorrow's variances after today's return."""
     square = r * r
     for i in range(len(variances)):

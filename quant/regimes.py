@@ -75,9 +75,7 @@ class RegimeParameters:
             raise ValueError("borders must satisfy -0.9 <= lower_border < upper_border <= 0.9")
         if not 0.0 < self.leave_below < 1.0:
             raise ValueError("leave_below must lie between 0 and 1")
-        if not self.bank or any(
-            b.mean_spell < 1 or not 0 <= b.drift <= 0.045 or b.weight <= 0 for b in self.bank
-        ):
+        if not self.bank or any(b.mean_spell < 1 or not 0 <= b.drift <= 0.045 or b.weight <= 0 for b in self.bank):
             raise ValueError("bank needs entries with mean_spell >= 1, drift in [0, 0.045] and weight > 0")
         if self.dwell_phases < 1 or self.protected_days < self.dwell_phases:
             raise ValueError("protected_days must be at least dwell_phases, and dwell_phases at least 1")
@@ -110,9 +108,7 @@ class FilterState:
     def to_bytes(self) -> bytes:
         """Serialise to an uncompressed .npz, no pickle."""
         buffer = io.BytesIO()
-        own = {
-            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("fingerprint", "margins")
-        }
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("fingerprint", "margins")}
         margins = {f"margins_{f.name}": getattr(self.margins, f.name) for f in fields(self.margins)}
         np.savez(buffer, fingerprint=np.array(self.fingerprint), **own, **margins)
         return buffer.getvalue()

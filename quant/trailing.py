@@ -26,7 +26,7 @@ def trailing_zscore(values: FloatArray, *, window: int, min_observations: int) -
     return scores
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _trailing_zscore(values, window, needed):  # type: ignore[no-untyped-def]
     scores = np.full(len(values), np.nan)
     for t in range(len(values)):

@@ -21,6 +21,7 @@ from tests.conftest import mart, succeed
 CAUSAL = {
     "market_state": "session",
     "rolling_correlations": "session",
+    "correlation_regimes": "session",
     "relative_strength": "session",
     "fed_decisions": "meeting_date",
     "fed_liquidity": "available_on",

@@ -80,9 +80,9 @@ def test_a_connection_kept_open_sees_the_new_run_on_its_next_query(world: World)
     world.publish()
     with duckdb.connect(str(world.tree / "serving.duckdb"), read_only=True) as connection:
         query = "select max(total_assets_usd_bn) from fed_liquidity"
-        (before,) = connection.sql(query).fetchone() or (0,)
+        ((before,),) = connection.sql(query).fetchall()
         world.publish(NOW + timedelta(days=1), scale=2)
-        (after,) = connection.sql(query).fetchone() or (0,)
+        ((after,),) = connection.sql(query).fetchall()
     assert after == pytest.approx(2 * before)
 
 
@@ -139,7 +139,7 @@ def test_the_exported_copy_stands_alone(world: World, tmp_path: Path) -> None:
     rows = pl.read_parquet(world.tree / "marts" / "current" / "market_state.parquet").height
     shutil.rmtree(world.tree / "marts")
     with duckdb.connect(str(tmp_path / "copy.duckdb"), read_only=True) as connection:
-        assert connection.sql("select count(*) from market_state").fetchone() == (rows,)
+        assert connection.sql("select count(*) from market_state").fetchall() == [(rows,)]
 
 
 def test_exporting_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_a_second_identical_run_adds_no_revision_and_publishes_the_same(history:
         published.append(json.loads((tmp_path / "manifest.json").read_text())["marts"])
         with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
             tables = connection.sql("select table_name from duckdb_tables() where schema_name = 'raw'").fetchall()
-            stored.append([connection.sql(f"select count(*) from raw.{t}").fetchone() for (t,) in sorted(tables)])
+            stored.append([connection.sql(f"select count(*) from raw.{t}").fetchall() for (t,) in sorted(tables)])
     assert published[0] == published[1]
     assert stored[0] == stored[1]
 

@@ -49,9 +49,7 @@ def filtered(returns: np.ndarray) -> regimes.RegimeFilter:
 
 
 @pytest.mark.parametrize("cut", [1, 30, 201, 517])
-def test_later_days_change_nothing_earlier(
-    returns: np.ndarray, filtered: regimes.RegimeFilter, cut: int
-) -> None:
+def test_later_days_change_nothing_earlier(returns: np.ndarray, filtered: regimes.RegimeFilter, cut: int) -> None:
     scrambled = returns.copy()
     scrambled[cut:] = np.random.default_rng(cut).standard_normal((len(returns) - cut, 2))
     for other in (filter_regimes(returns[:cut]), filter_regimes(scrambled)):
