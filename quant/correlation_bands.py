@@ -12,7 +12,7 @@ to 85%.
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from quant.correlation import (
     FloatArray,
@@ -98,7 +98,7 @@ def confidence_band(
             f"got shapes {r.shape} and {n.shape} for {x.shape}"
         )
     inflation, rows_behind = _inflation(x, y, r, window)
-    quantile = stats.t.ppf(0.5 + level / 2, np.maximum(rows_behind - 3, 1))
+    quantile = stdtrit(np.maximum(rows_behind - 3, 1), 0.5 + level / 2)
     half_width = quantile * np.sqrt(inflation / np.maximum(n - 3, 1))
     z = np.arctanh(np.clip(r, -PERFECT, PERFECT))
     return np.minimum(r, np.tanh(z - half_width)), np.maximum(r, np.tanh(z + half_width))
