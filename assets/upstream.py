@@ -18,6 +18,17 @@ Watermarks = Mapping[str, date]
 """Last stored date per symbol or series; an id that is absent has never been fetched."""
 
 
+class UpstreamError(Exception):
+    """A source as a whole cannot answer; the message names it, the reason and the remedy.
+
+    transient: another try later tonight may succeed.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
 @dataclass(frozen=True)
 class Missing:
     """Something that was asked for and did not come."""

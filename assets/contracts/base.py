@@ -10,6 +10,7 @@ import re
 from typing import Any, ClassVar
 
 import dataframely as dy
+import polars as pl
 
 
 class Table(dy.Schema):
@@ -29,9 +30,25 @@ class Table(dy.Schema):
         return tuple(cls.primary_key())
 
     @classmethod
+    def ordered_columns(cls) -> tuple[str, ...]:
+        """Columns in reading order: the table's own first, those that every mart has last."""
+        shared = Mart.column_names() if issubclass(cls, Mart) else []
+        return (*(c for c in cls.column_names() if c not in shared), *shared)
+
+    @classmethod
     def summary(cls) -> str:
         """The docstring's first line, for listings and comments."""
         return (cls.__doc__ or "").strip().splitlines()[0]
+
+    @classmethod
+    def concerns(cls, rows: pl.DataFrame) -> list[str]:
+        """What a person should look at although no rule is broken; a table overrides this where there is such a thing."""
+        return []
+
+    @classmethod
+    def has_concerns(cls) -> bool:
+        """The table looks for concerns at all."""
+        return cls.concerns.__func__ is not Table.concerns.__func__  # type: ignore[attr-defined]
 
     @classmethod
     def column_comment(cls, column: str) -> str:

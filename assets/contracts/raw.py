@@ -48,10 +48,10 @@ class MacroObservations(RawTable):
     realtime_start = dy.Date(nullable=True, description="first day this value was public; null: not recorded")
     value = number("catalog unit", "value as published")
 
-    @dy.rule(group_by=["series_id", "date", "realtime_start"])
+    @dy.rule()
     def one_value_per_vintage(cls) -> pl.Expr:  # noqa: N805
         """Two values for one day and one vintage contradict each other."""
-        return pl.len() == 1
+        return pl.len().over("series_id", "date", "realtime_start") == 1
 
     @classmethod
     def key(cls) -> tuple[str, ...]:

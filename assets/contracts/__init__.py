@@ -1,0 +1,42 @@
+"""Table contracts: the only place where a table or a column is explained.
+
+Here: the list of all contracts. The UI, the checks, DuckDB's comments and the data dictionary read from here.
+"""
+
+from __future__ import annotations
+
+from assets.contracts import core, market, operations, policy, raw
+from assets.contracts.base import Mart, RawTable, Table
+
+RAW_TABLES: tuple[type[RawTable], ...] = (
+    raw.PriceBars,
+    raw.MacroObservations,
+    raw.TreasuryOperations,
+    raw.FundFlows,
+    raw.FomcMeetings,
+)
+CORE_TABLES: tuple[type[Table], ...] = (
+    core.Symbols,
+    core.Series,
+    core.Pairs,
+    core.Sessions,
+    core.DailyPrices,
+    core.SessionPrices,
+    core.MacroSeries,
+)
+DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions,)
+MARTS: tuple[type[Mart], ...] = (
+    market.MarketState,
+    market.RollingCorrelations,
+    market.RelativeStrength,
+    market.DivergenceEpisodes,
+    market.PeakPairs,
+    policy.FedDecisions,
+    policy.FedLiquidity,
+    operations.SeriesFreshness,
+)
+
+CONTRACTS: dict[str, type[Table]] = {
+    c.table_name(): c for c in (*RAW_TABLES, *CORE_TABLES, *DERIVED_TABLES, *MARTS)
+}
+"""Every table by its name; names are unique across layers, so a name alone says which table."""

@@ -1,0 +1,88 @@
+"""Contracts of the core layer: clean, aligned, in one unit, as known on the as-of date.
+
+Here: the reference tables made from the catalog, sessions, daily prices, macro series. Not here: anything derived
+(regimes, studies, policy) or published (marts).
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+
+from assets.contracts.base import CoreTable, count, number
+
+
+class Symbols(CoreTable):
+    """The catalog's symbols, for SQL to join on."""
+
+    id = dy.String(primary_key=True, description="name at the source and in every table")
+    name = dy.String(description="what a person calls it")
+    release_lag_days = count("days from the observation's date until it can be known")
+    role = dy.String(description="what it is for")
+    required = dy.Bool(description="the nightly fails without it")
+    revised = dy.Bool(description="history is restated upstream")
+    source = dy.String(description="who is asked for it")
+    unit = dy.String(description="unit of its prices")
+    frequency = dy.String(description="session or calendar_day")
+    price = dy.String(description="column that returns are made from: close or adj_close")
+
+
+class Series(CoreTable):
+    """The catalog's macro series, for SQL to join on."""
+
+    id = dy.String(primary_key=True, description="name at the source and in every table")
+    name = dy.String(description="what a person calls it")
+    release_lag_days = count("days from the observation's date until it can be known")
+    role = dy.String(description="what it is for")
+    required = dy.Bool(description="the nightly fails without it")
+    revised = dy.Bool(description="history is restated upstream")
+    source = dy.String(description="who is asked for it")
+    unit = dy.String(description="unit as published")
+    frequency = dy.String(description="how often it is observed")
+
+
+class Pairs(CoreTable):
+    """The catalog's pairs, for SQL to join on."""
+
+    pair = dy.String(primary_key=True, description="asset/benchmark")
+    asset = dy.String(description="catalog symbol")
+    benchmark = dy.String(description="catalog symbol it is held against")
+
+
+class Sessions(CoreTable):
+    """NYSE trading dates up to the as-of date (exchange calendar XNYS)."""
+
+    session = dy.Date(primary_key=True, description="trading date")
+    session_number = count("position in the calendar, without gaps")
+
+
+class DailyPrices(CoreTable):
+    """One final price of one symbol on one of its own days: NYSE sessions, or UTC days for crypto."""
+
+    symbol = dy.String(primary_key=True, description="catalog id")
+    date = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
+    day_number = dy.Int64(description="position among the symbol's expected days; a gap is a missing day")
+    close = number("catalog unit", "last price, unadjusted", nullable=True)
+    high = number("catalog unit", "highest price of the day", nullable=True)
+    return_price = number("catalog unit", "price that returns are made from, see catalog", nullable=True)
+    available_on = dy.Date(description="first day a reader could know it")
+
+
+class SessionPrices(CoreTable):
+    """One symbol on one NYSE session, crypto aligned by date; a weekend is one session's return for all."""
+
+    symbol = dy.String(primary_key=True, description="catalog id")
+    session = dy.Date(primary_key=True, description="NYSE session")
+    session_number = count("position of the session in the calendar")
+    return_price = number("catalog unit", "price that returns are made from; null: none that day", nullable=True)
+    log_return = number("log return", "since the previous session; null where either price is missing", nullable=True)
+
+
+class MacroSeries(CoreTable):
+    """One observation of one macro series in the house unit, with the day it became public."""
+
+    series_id = dy.String(primary_key=True, description="catalog id")
+    date = dy.Date(primary_key=True, description="the day or period the value speaks of")
+    role = dy.String(description="what the series is for")
+    value = dy.Float64(description="value in the unit beside it")
+    unit = dy.String(description="house unit: usd_bn, percent or index_points")
+    available_on = dy.Date(description="first day a reader could know it")

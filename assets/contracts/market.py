@@ -1,0 +1,148 @@
+"""Contracts of the marts about prices: state, correlation, trend, divergence, peaks.
+
+Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/marts, assets.marts, quant).
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+
+from assets.contracts.base import Mart, count, number
+
+
+class MarketState(Mart):
+    """One symbol on one session: its level, its record, its distance from it.
+
+    A row per NYSE session for exchange-traded symbols and per UTC day for crypto, so that a record set on a weekend is
+    a record. Momentum and volatility count the symbol's own days.
+    """
+
+    symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
+    session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
+    close = number("catalog unit", "last price, unadjusted")
+    return_1d = number("fraction", "change since the previous day; null after a missing day", nullable=True)
+    record_close = number("catalog unit", "highest close so far")
+    record_session = dy.Date(description="day of the record close")
+    record_high = number("catalog unit", "highest intraday high so far")
+    is_record_close = dy.Bool(description="this close is above every earlier one")
+    drawdown = number("fraction", "close / record_close - 1", min=-1, max=0)
+    drawdown_from_high = number("fraction", "close / record_high - 1", min=-1, max=0)
+    sessions_since_record = count("days of this symbol since record_session", metadata={"unit": "sessions"})
+    volatility_30d_annualized = number(
+        "fraction a year", "sd of the last 30 daily log returns, times sqrt(252), sqrt(365) for crypto", nullable=True, min=0
+    )
+    momentum_21d = number("fraction", "change over 21 of the symbol's days", nullable=True)
+    momentum_63d = number("fraction", "change over 63 of the symbol's days", nullable=True)
+    momentum_252d = number("fraction", "change over 252 of the symbol's days", nullable=True)
+
+    @dy.rule()
+    def record_is_in_the_past(cls) -> pl.Expr:  # noqa: N805
+        """A record cannot be dated after the row that knows it."""
+        return pl.col("record_session") <= pl.col("session")
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("session") <= pl.col("as_of")
+
+
+class RollingCorrelations(Mart):
+    """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
+
+    pair = dy.String(primary_key=True, description="asset/benchmark")
+    session = dy.Date(primary_key=True, description="NYSE session, the last of the window")
+    window_sessions = dy.Int64(primary_key=True, description="length of the window", min=3, metadata={"unit": "sessions"})
+    asset = dy.String(description="catalog symbol")
+    benchmark = dy.String(description="catalog symbol it is held against")
+    correlation = number("-1 to 1", "Pearson correlation of daily log returns", min=-1, max=1)
+    ci95_low = number("-1 to 1", "lower end of the 95% confidence interval", nullable=True, min=-1, max=1)
+    ci95_high = number("-1 to 1", "upper end of the 95% confidence interval", nullable=True, min=-1, max=1)
+    observations = count("sessions of the window on which both returns exist", metadata={"unit": "sessions"})
+
+    @dy.rule()
+    def band_holds_the_estimate(cls) -> pl.Expr:  # noqa: N805
+        """A confidence interval contains its own estimate."""
+        return pl.col("correlation").is_between(pl.col("ci95_low") - 1e-12, pl.col("ci95_high") + 1e-12)
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("session") <= pl.col("as_of")
+
+
+class RelativeStrength(Mart):
+    """Which of a pair runs ahead: the trend gap, which is not the correlation of daily returns."""
+
+    pair = dy.String(primary_key=True, description="asset/benchmark")
+    session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
+    ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
+    ratio_drawdown = number("fraction", "ratio over its own record, minus 1", min=-1, max=0)
+    gap_63d = number("log return", "asset minus benchmark over 63 sessions", nullable=True)
+    gap_126d = number("log return", "asset minus benchmark over 126 sessions", nullable=True)
+    gap_252d = number("log return", "asset minus benchmark over 252 sessions", nullable=True)
+    gap_63d_zscore = number(
+        "standard deviations",
+        "gap_63d against the 756 sessions before this one, today left out; null before 252 of them",
+        nullable=True,
+    )
+    trend_state = dy.Enum(
+        ["leading", "tracking", "lagging"],
+        nullable=True,
+        description="leading from z-score +1, lagging from -1, tracking between; null without a z-score",
+    )
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("session") <= pl.col("as_of")
+
+
+class DivergenceEpisodes(Mart):
+    """A time in which the leader set record closes while the follower stood 20% or more below its own.
+
+    It begins with the leader's record close and ends when the follower regains its own record close
+    (follower_recovered) or the leader falls 20% below its record (leader_fell); until then it is open.
+    """
+
+    may_be_empty = True
+    leader = dy.String(primary_key=True, description="catalog symbol that sets records")
+    follower = dy.String(primary_key=True, description="catalog symbol that stands below its record")
+    start_session = dy.Date(primary_key=True, description="first such record close of the leader")
+    end_session = dy.Date(nullable=True, description="session of the outcome; null while open")
+    leader_record_closes = count("record closes of the leader with the follower 20% or more below its own", min=1)
+    follower_drawdown_at_start = number("fraction", "follower's distance from its record at the start", min=-1, max=0)
+    follower_max_drawdown = number("fraction", "follower's largest distance from its record", min=-1, max=0)
+    outcome = dy.Enum(["follower_recovered", "leader_fell", "open"], description="how it ended")
+    sessions = count("sessions from start to end, or to the as-of date while open", min=1, metadata={"unit": "sessions"})
+
+    @dy.rule()
+    def ends_unless_open(cls) -> pl.Expr:  # noqa: N805
+        """Only an open episode has no end."""
+        return (pl.col("outcome") == "open") == pl.col("end_session").is_null()
+
+
+class PeakPairs(Mart):
+    """A peak of the asset, and where the benchmark stood.
+
+    A peak is a record close from which the asset fell 5% or more before any higher close; it is known from that fall
+    on (confirmed_on), never earlier.
+    """
+
+    asset = dy.String(primary_key=True, description="catalog symbol that peaked")
+    peak_session = dy.Date(primary_key=True, description="day of the record close; UTC day for crypto")
+    peak_close = number("catalog unit", "the record close")
+    peak_high = number("catalog unit", "highest intraday high up to the peak's confirmation")
+    benchmark = dy.String(primary_key=True, description="catalog symbol it is held against")
+    benchmark_record_session = dy.Date(description="benchmark's newest record close when the peak was confirmed")
+    gap_sessions = dy.Int64(
+        description="sessions from the peak to that record; negative: the benchmark was first", metadata={"unit": "sessions"}
+    )
+    benchmark_drawdown_at_peak = number("fraction", "benchmark's distance from its record at the peak", min=-1, max=0)
+    is_joint = dy.Bool(description="the benchmark stood within 3% of its own record at the peak")
+    confirmed_on = dy.Date(description="first day the asset had fallen 5% from the peak")
+
+    @dy.rule()
+    def confirmed_after_the_peak(cls) -> pl.Expr:  # noqa: N805
+        """A peak is known only afterwards."""
+        return (pl.col("confirmed_on") > pl.col("peak_session")) & (pl.col("confirmed_on") <= pl.col("as_of"))

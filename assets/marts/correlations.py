@@ -1,0 +1,51 @@
+"""Rolling correlations: how closely each catalog pair moves together.
+
+Here: the asset that runs every pair through every window. Not here: the estimate and its band (quant.correlation,
+quant.correlation_bands).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from assets.catalog import Catalog, Pair
+from assets.contracts.market import RollingCorrelations
+from assets.table import table
+from quant.correlation import rolling_correlation
+from quant.correlation_bands import confidence_band
+
+
+@table(RollingCorrelations)
+def rolling_correlations(session_prices: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """Correlation of daily log returns for every pair and window of the catalog."""
+    returns = session_prices.pivot("symbol", index="session", values="log_return").sort("session")
+    known = [p for p in catalog.pair if {p.asset, p.benchmark} <= set(returns.columns)]
+    frames = [f for pair in known for f in _windows(returns, pair, catalog.windows_sessions)]
+    return pl.concat(frames)
+
+
+def _windows(returns: pl.DataFrame, pair: Pair, windows: tuple[int, ...]) -> Iterator[pl.DataFrame]:
+    """One frame per window, from the pair's first joint return on."""
+    joint = returns.select("session", x=pair.asset, y=pair.benchmark)
+    both = (joint["x"].is_not_null() & joint["y"].is_not_null()).arg_true()
+    joint = joint[int(both[0]) :] if len(both) else joint.clear()
+    x, y = (joint[c].fill_null(float("nan")).to_numpy() for c in ("x", "y"))
+    for window in windows:
+        correlation, observations = rolling_correlation(x, y, window)
+        low, high = confidence_band(correlation, observations, x, y, window)
+        yield pl.DataFrame(
+            {
+                "session": joint["session"],
+                "correlation": correlation,
+                "ci95_low": low,
+                "ci95_high": high,
+                "observations": observations,
+            }
+        ).filter(pl.col("correlation").is_not_nan() & (pl.int_range(pl.len()) >= window - 1)).with_columns(
+            pair=pl.lit(pair.id),
+            asset=pl.lit(pair.asset),
+            benchmark=pl.lit(pair.benchmark),
+            window_sessions=pl.lit(window, pl.Int64),
+        )

@@ -1,0 +1,65 @@
+"""Divergence episodes: one of a pair sets records while the other stands far below its own.
+
+Here: the asset that looks at every catalog pair in both directions. Not here: what makes an episode (quant.divergence).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from assets.catalog import Catalog
+from assets.contracts.market import DivergenceEpisodes
+from assets.table import table
+from quant.divergence import divergence_episodes as find_episodes
+
+_SCHEMA = {
+    "leader": pl.String,
+    "follower": pl.String,
+    "start_session": pl.Date,
+    "end_session": pl.Date,
+    "leader_record_closes": pl.Int64,
+    "follower_drawdown_at_start": pl.Float64,
+    "follower_max_drawdown": pl.Float64,
+    "outcome": pl.String,
+    "sessions": pl.Int64,
+}
+
+
+@table(DivergenceEpisodes)
+def divergence_episodes(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """Every episode of every pair, whichever of the two leads."""
+    states = market_state.join(sessions, on="session", how="semi").sort("session")
+    directions = [d for p in catalog.pair for d in ((p.benchmark, p.asset), (p.asset, p.benchmark))]
+    rows = [row for leader, follower in directions for row in _episodes(states, leader, follower)]
+    return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict[str, object]]:
+    a, b = (states.filter(symbol=s).select("session", "drawdown", _record_since("session")) for s in (leader, follower))
+    joint = a.join(b, on="session", suffix="_follower")
+    session = joint["session"]
+    for e in find_episodes(
+        joint["is_record"].to_numpy(),
+        joint["drawdown"].to_numpy(),
+        joint["is_record_follower"].to_numpy(),
+        joint["drawdown_follower"].to_numpy(),
+    ):
+        yield {
+            "leader": leader,
+            "follower": follower,
+            "start_session": session[e.start],
+            "end_session": None if e.end is None else session[e.end],
+            "leader_record_closes": e.leader_record_closes,
+            "follower_drawdown_at_start": e.follower_drawdown_at_start,
+            "follower_max_drawdown": e.follower_max_drawdown,
+            "outcome": e.outcome,
+            "sessions": e.sessions,
+        }
+
+
+def _record_since(session: str) -> pl.Expr:
+    """A record close was set on the session or on a day since the one before (crypto trades on weekends)."""
+    previous = pl.col(session).shift(1)
+    return (pl.col("record_session") > previous).fill_null(True).alias("is_record")

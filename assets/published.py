@@ -1,0 +1,38 @@
+"""The published run: every mart of one as-of date, flipped into place together.
+
+Here: the asset that publishes once all marts hold. Not here: how a run is written and served (pipelines.publishing).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import dagster as dg
+
+from assets.contracts import MARTS
+from assets.table import asset_key
+
+
+class Publisher(Protocol):
+    """Writes all marts as one versioned folder and makes it the current one."""
+
+    def publish(self, run_id: str) -> dict[str, str | int]:
+        """Publish; returns what a person wants to know of it: folder, as-of date, rows per mart."""
+
+
+@dg.asset(
+    key=["published", "run"],
+    group_name="published",
+    deps=[asset_key(mart) for mart in MARTS],
+    required_resource_keys={"publisher"},
+    kinds={"parquet", "duckdb"},
+    owners=["team:recouple"],
+    pool="warehouse",
+    description=(
+        "One versioned folder of parquet marts, validated against the contracts, then made current by one flip of a link. "
+        "It happens only when every mart's contract holds; otherwise the last good run stays served."
+    ),
+)
+def published_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Publish the marts of this run."""
+    return dg.MaterializeResult(metadata=context.resources.publisher.publish(context.run_id))

@@ -1,0 +1,209 @@
+"""How a function or a SELECT becomes a Dagster asset with a contract.
+
+Here: the `table` decorator for Python, `sql_tables` for sql/, `ingest` for the raw layer; names, columns, units, checks and
+pools all come from the contract. Not here: what a table contains (assets.*, sql/), how it is stored (pipelines.io).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+import dagster as dg
+import polars as pl
+import sqlglot
+from dagster import AssetExecutionContext, AssetsDefinition
+from sqlglot import exp
+
+from assets import checks
+from assets.catalog import Catalog, Series, Symbol
+from assets.contracts import CONTRACTS
+from assets.contracts.base import Mart, RawTable, Table
+from assets.contracts.rows import Rows, hold_to_contract
+from assets.upstream import Fetched, UpstreamError
+
+SQL_FOLDER = Path(__file__).parents[1] / "sql"
+_BOOKKEEPING = {"fetches", "restatements"}  # known.X that are kept beside raw, filled with it
+POOL = "warehouse"  # one writer at a time, whichever run it belongs to
+
+_RETRY_INGESTION = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+class Horizon(Protocol):
+    """What a run may know, and whether any of it is real."""
+
+    as_of: date
+    simulated: bool
+
+
+class Queries(Protocol):
+    """The one thing a SQL model needs from the warehouse."""
+
+    def query(self, sql: str) -> pl.DataFrame:
+        """Run one SELECT and return its rows."""
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    """A function's parameters, told apart: tables it reads, resources it uses."""
+
+    tables: tuple[str, ...]
+    resources: tuple[str, ...]
+
+    @classmethod
+    def of(cls, function: Callable[..., object]) -> _Arguments:
+        names = tuple(inspect.signature(function).parameters)
+        tables = tuple(n for n in names if n in CONTRACTS)
+        return cls(tables, tuple(n for n in names if n not in CONTRACTS))
+
+
+def table(contract: type[Table]) -> Callable[[Callable[..., pl.DataFrame]], AssetsDefinition]:
+    """Make a pure function an asset: parameters named like tables are their rows, others are resources."""
+
+    def decorate(function: Callable[..., pl.DataFrame]) -> AssetsDefinition:
+        arguments = _Arguments.of(function)
+
+        @dg.asset(
+            **_presentation(contract, {"polars", "python"}),
+            ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
+            required_resource_keys={"horizon", *arguments.resources},
+        )
+        def body(context: AssetExecutionContext, **frames: pl.DataFrame) -> dg.MaterializeResult[Rows]:
+            resources = {name: getattr(context.resources, name) for name in arguments.resources}
+            return _result(contract, function(**frames, **resources), context.resources.horizon)
+
+        return body
+
+    return decorate
+
+
+def ingest(
+    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Symbol | Series]] = lambda _: ()
+) -> Callable[[Callable[..., Fetched]], AssetsDefinition]:
+    """Make a fetching function an asset: everything it needs is a resource; faults upstream are retried.
+
+    asked: the catalog entries this asset fetches, so that a required one that is missing can be named.
+    """
+
+    def decorate(function: Callable[..., Fetched]) -> AssetsDefinition:
+        resources = _Arguments.of(function).resources
+
+        @dg.asset(
+            **_presentation(contract, {"python"}),
+            required_resource_keys={"catalog", *resources},
+            retry_policy=_RETRY_INGESTION,
+        )
+        def body(context: AssetExecutionContext) -> dg.MaterializeResult[Rows]:
+            entries = asked(context.resources.catalog)
+            fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
+            missing = {m.id for m in fetched.missing}
+            ids = [e.id for e in entries] or [contract.table_name()]
+            rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
+            return dg.MaterializeResult(
+                value=rows,
+                metadata={"rows_fetched": fetched.rows.height, "rows_quarantined": rows.broken.height},
+                check_results=[*checks.of_rows(contract, rows), checks.of_arrival(entries, fetched.missing)],
+            )
+
+        return body
+
+    return decorate
+
+
+def _fetch(function: Callable[..., Fetched], resources: dict[str, object]) -> Fetched:
+    """Only a transient fault is worth the retries of the asset's policy."""
+    try:
+        return function(**resources)
+    except UpstreamError as error:
+        raise dg.Failure(str(error), allow_retries=error.transient) from None
+
+
+def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:
+    """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT."""
+    return [_sql_table(path) for path in sorted(folder.glob("*/*.sql"))]
+
+
+def _sql_table(path: Path) -> AssetsDefinition:
+    sql = path.read_text(encoding="utf-8")
+    contract = CONTRACTS.get(path.stem)
+    if contract is None or contract.layer != path.parent.name:
+        raise ValueError(
+            f"{path.parent.name}/{path.name} has no contract; add a class for table {path.stem} of layer "
+            f"{path.parent.name} to assets/contracts"
+        )
+
+    @dg.asset(
+        **_presentation(contract, {"duckdb", "sql"}),
+        deps=[asset_key(c) for c in sql_dependencies(sql, path.name)],
+        required_resource_keys={"horizon", "warehouse"},
+    )
+    def body(context: AssetExecutionContext) -> dg.MaterializeResult[Rows]:
+        return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
+
+    return body
+
+
+def sql_dependencies(sql: str, name: str) -> list[type[Table]]:
+    """The tables a SELECT reads, as contracts; known.X stands for raw.X as known on the as-of date."""
+    parsed = sqlglot.parse_one(sql, dialect="duckdb")
+    found: dict[str, type[Table]] = {}
+    for node in parsed.find_all(exp.Table):
+        if not node.db or node.name in _BOOKKEEPING:
+            continue
+        layer = "raw" if node.db == "known" else node.db
+        contract = CONTRACTS.get(node.name)
+        if contract is None or contract.layer != layer:
+            raise ValueError(f"{name} reads {node.db}.{node.name}, which no contract describes; correct the name")
+        found[node.name] = contract
+    return list(found.values())
+
+
+def asset_key(contract: type[Table]) -> dg.AssetKey:
+    """layer/table."""
+    return dg.AssetKey([contract.layer, contract.table_name()])
+
+
+def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, object]:
+    """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
+    return {
+        "key": asset_key(contract),
+        "group_name": contract.layer,
+        "description": inspect.cleandoc(contract.__doc__ or ""),
+        "kinds": kinds,
+        "owners": ["team:recouple"],
+        "metadata": {"dagster/column_schema": _column_schema(contract)},
+        "check_specs": checks.specs(contract, asset_key(contract)),
+        "pool": POOL,
+    }
+
+
+def _column_schema(contract: type[Table]) -> dg.TableSchema:
+    key, columns = contract.key(), contract.columns()
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=str(spec.dtype),
+                description=contract.column_comment(name),
+                constraints=dg.TableColumnConstraints(nullable=spec.nullable, other=["key"] if name in key else []),
+            )
+            for name, spec in ((name, columns[name]) for name in contract.ordered_columns())
+        ]
+    )
+
+
+def _result(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> dg.MaterializeResult[Rows]:
+    if issubclass(contract, Mart):
+        frame = frame.with_columns(as_of=pl.lit(horizon.as_of), simulated=pl.lit(horizon.simulated))
+    rows = hold_to_contract(contract, frame)
+    return dg.MaterializeResult(
+        value=rows,
+        metadata={"dagster/row_count": rows.good.height, "rows_quarantined": rows.broken.height},
+        check_results=checks.of_rows(contract, rows),
+    )
+
+

@@ -1,0 +1,108 @@
+"""The one assembly point: settings and overrides in, Dagster definitions out.
+
+Here: which resources a run gets. Not here: the parts themselves. Tests assemble their own world by overriding a resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+import assets.core
+import assets.marts
+import assets.policy
+import assets.published
+import assets.raw
+from assets.catalog import Catalog, load_catalog
+from assets.table import sql_tables
+from assets.upstream import Upstream
+from pipelines.io import WarehouseIOManager
+from pipelines.jobs import JOBS
+from pipelines.publishing import Publisher
+from pipelines.schedules import SCHEDULES
+from pipelines.settings import Settings
+from pipelines.sources.select import select_upstream
+from pipelines.warehouse import Warehouse, open_warehouse
+
+
+@dataclass(frozen=True)
+class RunHorizon:
+    """What this run may know, and whether any of it is real."""
+
+    as_of: date
+    simulated: bool
+
+
+def build_defs(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Definitions for these settings; `overrides` replaces resources by name."""
+    return dg.Definitions(
+        assets=[
+            *dg.load_assets_from_modules([assets.raw, assets.core, assets.policy, assets.published]),
+            *dg.load_assets_from_package_module(assets.marts),
+            *sql_tables(),
+        ],
+        resources={**_resources(settings), **(overrides or {})},
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        executor=dg.in_process_executor,
+    )
+
+
+def _resources(settings: Settings) -> dict[str, Any]:
+    """Every resource opens when a run begins and closes when it ends."""
+
+    @dg.resource
+    def catalog(_: dg.InitResourceContext) -> Catalog:
+        return load_catalog()
+
+    @dg.resource(required_resource_keys={"catalog"})
+    def upstream(context: dg.InitResourceContext) -> Upstream:
+        return select_upstream(settings, context.resources.catalog)
+
+    @dg.resource(required_resource_keys={"upstream"})
+    def horizon(context: dg.InitResourceContext) -> RunHorizon:
+        source: Upstream = context.resources.upstream
+        return RunHorizon(settings.as_of or source.today(), source.simulated)
+
+    @dg.resource(required_resource_keys={"horizon"})
+    @contextmanager
+    def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
+        run: RunHorizon = context.resources.horizon
+        with open_warehouse(
+            settings.tree / "warehouse.duckdb",
+            home_path=settings.home / "warehouse.duckdb",
+            as_of=run.as_of,
+            simulated=run.simulated,
+            lock_wait_seconds=settings.lock_wait_seconds,
+        ) as opened:
+            yield opened
+
+    @dg.resource(required_resource_keys={"horizon", "upstream", "warehouse"})
+    def publisher(context: dg.InitResourceContext) -> Publisher:
+        return Publisher(
+            warehouse=context.resources.warehouse,
+            tree=settings.tree,
+            as_of=context.resources.horizon.as_of,
+            source=context.resources.upstream.name,
+            simulated=context.resources.horizon.simulated,
+            keep=timedelta(hours=settings.keep_runs_hours),
+            clock=lambda: datetime.now(UTC),
+        )
+
+    @dg.io_manager(required_resource_keys={"warehouse", "upstream"})
+    def io_manager(context: dg.InitResourceContext) -> WarehouseIOManager:
+        return WarehouseIOManager(context.resources.warehouse, context.resources.upstream)
+
+    return {
+        "catalog": catalog,
+        "upstream": upstream,
+        "horizon": horizon,
+        "warehouse": warehouse,
+        "publisher": publisher,
+        "io_manager": io_manager,
+    }

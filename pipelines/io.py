@@ -1,0 +1,48 @@
+"""Dagster's IO manager over the warehouse.
+
+Here: which way a value is stored and loaded, by the layer of its contract. Not here: the writing itself
+(pipelines.warehouse).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+
+from assets.contracts import CONTRACTS
+from assets.contracts.base import RawTable, Table
+from assets.contracts.rows import Rows
+from assets.upstream import Upstream
+from pipelines.warehouse import Warehouse
+
+
+class WarehouseIOManager(dg.IOManager):
+    """Raw tables gain revisions, derived tables are replaced."""
+
+    def __init__(self, warehouse: Warehouse, upstream: Upstream) -> None:
+        self._warehouse = warehouse
+        self._upstream = upstream
+
+    def handle_output(self, context: dg.OutputContext, obj: Rows) -> None:
+        """Store the rows that keep their contract, quarantine the others, in one transaction."""
+        contract = _contract(context.asset_key)
+        if not issubclass(contract, RawTable):
+            self._warehouse.replace(contract, obj, context.run_id)
+            return
+        revisions = self._warehouse.append_revisions(
+            contract,
+            obj,
+            source=self._upstream.name,
+            fetched_at=self._upstream.now(),
+            fetched_on=self._upstream.today(),
+            run_id=context.run_id,
+        )
+        context.add_output_metadata({f"rows_{name}": number for name, number in vars(revisions).items()})
+
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
+        """All rows of the table an asset reads."""
+        return self._warehouse.load(_contract(context.asset_key))
+
+
+def _contract(key: dg.AssetKey) -> type[Table]:
+    return CONTRACTS[key.path[-1]]

@@ -1,0 +1,94 @@
+"""Divergence episodes: one asset sets records while another stands far below its own.
+
+Here: finding the episodes in two drawdown paths. Not here: how drawdowns are measured (marts.market_state), what an
+episode means for a forecast (studies).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Outcome = Literal["follower_recovered", "leader_fell", "open"]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One divergence, as row numbers of the series it was found in."""
+
+    start: int
+    end: int | None
+    leader_record_closes: int
+    follower_drawdown_at_start: float
+    follower_max_drawdown: float
+    outcome: Outcome
+    sessions: int
+
+
+def divergence_episodes(
+    leader_is_record: NDArray[np.bool_],
+    leader_drawdown: NDArray[np.float64],
+    follower_is_record: NDArray[np.bool_],
+    follower_drawdown: NDArray[np.float64],
+    *,
+    depth: float = 0.20,
+) -> list[Episode]:
+    """Episodes in which the leader sets record closes while the follower stands `depth` or more below its own.
+
+    leader_is_record, follower_is_record: bool[T], a record close was set on the row or since the row before it;
+    leader_drawdown, follower_drawdown: float64[T], fractions <= 0 from the running record close. An episode starts on
+    the leader's record close and ends on the first later row on which the follower sets a record close of its own or
+    the leader stands `depth` or more below its own. Causal: an ended episode never changes when rows are appended; an
+    open one is reported as of the last row. Raises ValueError when lengths differ.
+    """
+    if len({len(leader_is_record), len(leader_drawdown), len(follower_is_record), len(follower_drawdown)}) > 1:
+        raise ValueError("divergence_episodes: the four series must have equal length")
+    apart = leader_is_record & (follower_drawdown <= -depth)
+    ends = follower_is_record | (leader_drawdown <= -depth)
+    return list(_episodes(apart, ends, follower_is_record, follower_drawdown))
+
+
+def _episodes(
+    apart: NDArray[np.bool_],
+    ends: NDArray[np.bool_],
+    recovered: NDArray[np.bool_],
+    follower: NDArray[np.float64],
+) -> Iterator[Episode]:
+    position, last = 0, len(apart)
+    while position < last:
+        starts = np.flatnonzero(apart[position:])
+        if not len(starts):
+            return
+        start = position + int(starts[0])
+        later = np.flatnonzero(ends[start + 1 :])
+        end = start + 1 + int(later[0]) if len(later) else None
+        yield _episode(apart, recovered, follower, start, end)
+        if end is None:
+            return
+        position = end
+
+
+def _episode(
+    apart: NDArray[np.bool_],
+    recovered: NDArray[np.bool_],
+    follower: NDArray[np.float64],
+    start: int,
+    end: int | None,
+) -> Episode:
+    stop = len(apart) if end is None else end + 1
+    outcome: Outcome = "open"
+    if end is not None:
+        outcome = "follower_recovered" if recovered[end] else "leader_fell"
+    return Episode(
+        start=start,
+        end=end,
+        leader_record_closes=int(apart[start:stop].sum()),
+        follower_drawdown_at_start=float(follower[start]),
+        follower_max_drawdown=float(np.min(follower[start:stop])),
+        outcome=outcome,
+        sessions=stop - start,
+    )

@@ -1,0 +1,31 @@
+"""Trading sessions of the New York Stock Exchange.
+
+Here: which dates are sessions (calendar XNYS of exchange_calendars). Not here: prices, time zones of other markets.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+
+import exchange_calendars
+import polars as pl
+
+FIRST_SESSION = date(1970, 1, 2)  # the calendar knows every holiday from here on, and has invented ones before
+
+
+@cache
+def _calendar(last: date) -> exchange_calendars.ExchangeCalendar:
+    return exchange_calendars.get_calendar("XNYS", start=FIRST_SESSION.isoformat(), end=last.isoformat())
+
+
+def nyse_sessions(last: date, first: date = FIRST_SESSION) -> pl.Series:
+    """Sessions from `first` to `last`, both included, as a Date series in order.
+
+    Raises ValueError when `last` lies before `first`.
+    """
+    if last < first:
+        raise ValueError(f"nyse_sessions: last ({last}) lies before first ({first})")
+    days = _calendar(last).sessions
+    all_sessions = pl.Series("session", days.to_numpy()).cast(pl.Date)
+    return all_sessions.filter(all_sessions >= first)

@@ -1,0 +1,81 @@
+-- Grain: one row per symbol and day with a close. Level, record and distance from it.
+-- Why in SQL: running records and trailing windows are what window functions are for. Returns are taken before days
+-- without an unadjusted close are left out, so that a gap in closes does not stretch a one-day return.
+with daily as (
+    select
+        p.symbol,
+        p.date as session,
+        p.day_number,
+        p.close,
+        greatest(p.high, p.close) as high,
+        p.return_price,
+        s.frequency,
+        lag(p.day_number) over days as previous_day_number,
+        lag(p.return_price) over days as previous_price,
+        lag(p.return_price, 21) over days as price_21d_ago,
+        lag(p.return_price, 63) over days as price_63d_ago,
+        lag(p.return_price, 252) over days as price_252d_ago
+    from core.daily_prices as p
+    inner join core.symbols as s on p.symbol = s.id
+    window days as (partition by p.symbol order by p.date)
+),
+
+returns as (
+    select
+        *,
+        case when day_number - previous_day_number = 1 then return_price / previous_price - 1 end as return_1d
+    from daily
+),
+
+volatility as (
+    select
+        *,
+        case
+            when count(return_1d) over last_30 = 30
+                then
+                    stddev_samp(ln(1 + return_1d)) over last_30
+                    * sqrt(case frequency when 'calendar_day' then 365 else 252 end)
+        end as volatility_30d_annualized
+    from returns
+    window last_30 as (partition by symbol order by session rows between 29 preceding and current row)
+),
+
+records as (
+    select
+        *,
+        max(close) over so_far as record_close,
+        max(high) over so_far as record_high,
+        close > coalesce(max(close) over before, 0) as is_record_close
+    from volatility
+    where close is not null
+    window
+        so_far as (partition by symbol order by session rows unbounded preceding),
+        before as (partition by symbol order by session rows between unbounded preceding and 1 preceding)
+),
+
+dated_records as (
+    select
+        *,
+        max(case when is_record_close then session end) over so_far as record_session,
+        max(case when is_record_close then day_number end) over so_far as record_day_number
+    from records
+    window so_far as (partition by symbol order by session rows unbounded preceding)
+)
+
+select
+    symbol,
+    session,
+    close,
+    return_1d,
+    record_close,
+    record_session,
+    record_high,
+    is_record_close,
+    close / record_close - 1 as drawdown,
+    close / record_high - 1 as drawdown_from_high,
+    day_number - record_day_number as sessions_since_record,
+    volatility_30d_annualized,
+    return_price / price_21d_ago - 1 as momentum_21d,
+    return_price / price_63d_ago - 1 as momentum_63d,
+    return_price / price_252d_ago - 1 as momentum_252d
+from dated_records
