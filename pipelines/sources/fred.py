@@ -74,7 +74,7 @@ SERIES_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
 VINTAGES_PER_REQUEST = 1000  # FRED allows 2,000
 ROWS_PER_REQUEST = 90_000  # FRED sends 100,000 and no hint in fredapi that there were more
 EARLIEST = date(1776, 7, 4)
-ROOTS = {"series/observations": "observations", "series/vintagedates": "vintage_dates", "series": "seriess"}
+ROOTS = {"/series/observations": "observations", "/series/vintagedates": "vintage_dates", "/series": "seriess"}
 CORRECT_IT = "Check the id on fred.stlouisfed.org; correct or remove its entry in assets/catalog.toml"
 GET_A_KEY = (
     "Put a valid key into FRED_API_KEY (fred.stlouisfed.org, My Account, API Keys), or unset it to use the "
@@ -163,7 +163,7 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
             raise self._refused(series, int(root.get("code", reply.status)), root.get("message", ""), reply)
         if reply.status >= 400:
             raise self._refused(series, reply.status, "", reply)
-        expected = ROOTS[urlsplit(url).path.partition("/fred/")[2] or urlsplit(url).path.strip("/")]
+        expected = next(tag for end, tag in ROOTS.items() if urlsplit(url).path.endswith(end))
         if root is None or root.tag != expected:
             raise not_data(SERVICE, series, f"XML with <{expected}>", text)
         count = int(root.get("count", len(root)))
@@ -298,7 +298,7 @@ class Fred:
 
     # -------------------------------------------------------------- without a key
     def _from_csv(self, series: Series, start: date | None) -> pl.DataFrame:
-        """Today's values. A revised series is asked for whole: without vintages, a part would mix two truths."""
+        """Today's values; a revised series whole, because without vintages a part would mix two truths."""
         params = {"id": series.id}
         if start is not None and not series.revised:
             params["cosd"] = start.isoformat()

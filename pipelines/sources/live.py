@@ -16,13 +16,21 @@ from pydantic import SecretStr
 
 from assets.catalog import Series, Symbol
 from assets.contracts.raw import FomcMeetings
+from assets.reference import load_fomc_calendar
 from assets.upstream import Fetched, Watermarks
+from pipelines.settings import Settings
 from pipelines.sources.errors import Delivered
 from pipelines.sources.farside import Farside
 from pipelines.sources.fred import Fred
 from pipelines.sources.http import Clock, Policy, SystemClock
 from pipelines.sources.nyfed import NyFed
 from pipelines.sources.yahoo import NEW_YORK, Yahoo, fed_funds_contracts
+
+
+def live_upstream(settings: Settings) -> LiveUpstream:
+    """The live sources as these settings want them."""
+    config = LiveConfig(fred_api_key=settings.fred_api_key, cache_dir=settings.home / "cache" / "yfinance")
+    return LiveUpstream(config, load_fomc_calendar())
 
 
 @dataclass(frozen=True)

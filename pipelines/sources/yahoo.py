@@ -10,9 +10,10 @@ day of each bar, and on any 4xx or 5xx asks again at once and changes its cookie
 answer first: it paces, caps the timeout, raises the typed error, and remembers the stamps.
 
 When is a bar final? Yahoo stamps the live bar with the last trade's time and goes on doing so after the
-close; open, high, low and volume still change. Recorded answers show it unsettled 1 h 42 min after the
-close and settled, stamped like every other bar, after 6 h. So a bar stays provisional until SETTLE_MARGIN
-after its day ended and, whatever the clock says, while it carries a live stamp.
+close; open, high, low and volume still change. Recorded answers show it unsettled 1 h 42 min after the close
+and settled, stamped like every other bar, after 6 h. So a bar stays provisional until SETTLE_MARGIN after its
+day ended and, whatever the clock says, while it carries a live stamp. A crypto day has no closing auction and
+ends when the next one begins; its margin only covers clocks that disagree.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import json
 import logging
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -67,13 +69,16 @@ from pipelines.sources.http import (
 )
 
 log = logging.getLogger(__name__)
+warnings.filterwarnings("ignore", module=r"yfinance\.")  # what pandas has to say to yfinance, once per symbol
 
 SERVICE = "Yahoo"
 NEW_YORK = ZoneInfo("America/New_York")
 FIRST_DAY = date(1927, 1, 1)  # before the S&P 500's first bar: all there is
 CALENDAR_STARTS = date(1990, 1, 1)  # sessions before this are not compared with the exchange calendar
 SETTLE_MARGIN = timedelta(hours=2)
-TRADES_UNTIL_FIVE = ("metal", "dollar", "fed_funds_future")
+SETTLE_MARGIN_UTC_DAY = timedelta(minutes=15)
+FED_FUNDS = "fed_funds_future"
+TRADES_UNTIL_FIVE = ("metal", "dollar", FED_FUNDS)
 CHART = "/v8/finance/chart/"
 CRUMB = re.compile(r"[^\s<>]{1,64}")
 COOKIE_TRIES = 2
@@ -140,7 +145,7 @@ def _contract(year: int, month: int) -> Symbol:
         unit="index_points",
         frequency="session",
         release_lag_days=0,
-        role="fed_funds_future",
+        role=FED_FUNDS,
     )
 
 
@@ -320,6 +325,10 @@ class Yahoo:
             breaker.succeeded()
             return self._judge(symbol, watermark, start, bars)
         breaker.failed(failure)
+        if symbol.role == FED_FUNDS and isinstance(failure, UnknownSeriesError | NothingDeliveredError):
+            log.info("%s", failure)
+            note = Note(symbol.id, "not listed at Yahoo; the rate path ends before it")
+            return Delivered(rows=PriceBars.create_empty(), notes=(note,))
         return self._lost(symbol, watermark, failure)
 
     def _start(self, symbol: Symbol, watermark: date | None) -> date:
@@ -425,7 +434,8 @@ class Yahoo:
         return Delivered(rows=frame, notes=notes)
 
     def _is_over(self, symbol: Symbol, day: date) -> bool:
-        return self._clock.now() >= day_ends(symbol, day) + SETTLE_MARGIN
+        margin = SETTLE_MARGIN_UTC_DAY if symbol.frequency == "calendar_day" else SETTLE_MARGIN
+        return self._clock.now() >= day_ends(symbol, day) + margin
 
     def _compare_with_calendar(
         self, symbol: Symbol, frame: pl.DataFrame, start: date, remarks: Remarks
@@ -442,7 +452,7 @@ class Yahoo:
             days = sessions_between(first, last)
         present = set(frame["date"])
         absent = [day for day in days if day not in present and self._is_over(symbol, day)]
-        if absent and symbol.role != "fed_funds_future":
+        if absent and symbol.role != FED_FUNDS:
             kind = "days" if symbol.frequency == "calendar_day" else "sessions"
             remarks.add(f"no bar for {kind}", absent, "asked for again while inside the lookback")
 
