@@ -74,7 +74,11 @@ SERIES_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
 VINTAGES_PER_REQUEST = 1000  # FRED allows 2,000
 ROWS_PER_REQUEST = 90_000  # FRED sends 100,000 and no hint in fredapi that there were more
 EARLIEST = date(1776, 7, 4)
-ROOTS = {"/series/observations": "observations", "/series/vintagedates": "vintage_dates", "/series": "seriess"}
+ROOTS = {
+    "/series/observations": "observations",
+    "/series/vintagedates": "vintage_dates",
+    "/series": "seriess",
+}
 CORRECT_IT = "Check the id on fred.stlouisfed.org; correct or remove its entry in assets/catalog.toml"
 GET_A_KEY = (
     "Put a valid key into FRED_API_KEY (fred.stlouisfed.org, My Account, API Keys), or unset it to use the "

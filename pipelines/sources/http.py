@@ -318,7 +318,9 @@ class Http:
 
 def not_data(service: str, series: str, expected: str, body: str) -> MalformedError:
     """The error for an answer that came with 200 and is not what was asked for."""
-    found = "an HTML page" if looks_like_html(body) else ("nothing" if not body.strip() else "something else")
+    found = "something else, or only a part of it,"
+    if looks_like_html(body) or not body.strip():
+        found = "an HTML page" if body.strip() else "nothing"
     return MalformedError(
         service, series, f"answered 200 with {found} where {expected} belongs", status=200,
         remedy=TRY_AGAIN_OR_LOOK.format(service=service),

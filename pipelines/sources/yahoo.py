@@ -23,6 +23,7 @@ import itertools
 import json
 import logging
 import re
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,6 +41,7 @@ import pandas as pd
 import polars as pl
 import yfinance as yf
 from curl_cffi.requests.exceptions import RequestException
+from peewee import PeeweeException
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError, YFTickerMissingError
 
@@ -82,6 +84,13 @@ TRADES_UNTIL_FIVE = ("metal", "dollar", FED_FUNDS)
 CHART = "/v8/finance/chart/"
 CRUMB = re.compile(r"[^\s<>]{1,64}")
 COOKIE_TRIES = 2
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    IndexError,
+    AttributeError,
+)  # yfinance, given an unexpected answer
 CORRECT_IT = "Check the symbol on finance.yahoo.com; correct or remove its entry in assets/catalog.toml"
 LOOK_IT_UP = "The next run asks again; if it repeats, look the symbol up on finance.yahoo.com"
 MONTH_CODES = "FGHJKMNQUVXZ"
@@ -131,6 +140,8 @@ def days_back(symbol: Symbol, stored: date, lookback: int) -> date:
 
 def fed_funds_contracts(today: date, months: int) -> tuple[Symbol, ...]:
     """30-day fed funds futures for delivery in the coming months, in Yahoo's notation (ZQZ25.CBT)."""
+    if months == 0:
+        return ()
     begin = today - WATERMARK_GRACE
     first = begin.year * 12 + begin.month - 1
     last = today.year * 12 + today.month - 1 + months
@@ -172,6 +183,7 @@ class PoliteSession(curl.Session):  # type: ignore[type-arg]
         self._base = base_url.rstrip("/") if base_url else None
         self._local = threading.local()
         self._cookie_failures = 0
+        self._cookie_answers: dict[str, Any] = {}
 
     def watch(self, symbol: str) -> Seen:
         """Begin one symbol's request on this thread."""
@@ -186,20 +198,21 @@ class PoliteSession(curl.Session):  # type: ignore[type-arg]
             url = self._base + parts.path + (f"?{parts.query}" if parts.query else "")
         kwargs["timeout"] = self._policy.timeout_seconds
         if not parts.path.startswith(CHART):
-            return self._fetch_cookie(
-                parts.path, functools.partial(super().request, method, url, *args, **kwargs)
-            )
+            send = functools.partial(super().request, method, url, *args, **kwargs)
+            return self._fetch_cookie(parts.netloc + parts.path, send)
         self._pace.wait()
         response = super().request(method, url, *args, **kwargs)
         self._inspect(response)
         return response
 
-    def _fetch_cookie(self, path: str, send: Callable[[], Any]) -> Any:
-        """The client's own calls for cookies and crumbs, which bars can do without.
+    def _fetch_cookie(self, place: str, send: Callable[[], Any]) -> Any:
+        """The client's own calls for cookies and crumbs, which bars can do without; each place is asked once.
 
         The client keeps whatever text came as its crumb, and asks anew for every symbol where nothing came:
         so a bad crumb becomes a failed call, and after a few of those the calls stop.
         """
+        if place in self._cookie_answers:
+            return self._cookie_answers[place]
         if self._cookie_failures >= COOKIE_TRIES:
             raise curl.exceptions.ConnectionError("no cookie to be had in this run")
         try:
@@ -207,9 +220,11 @@ class PoliteSession(curl.Session):  # type: ignore[type-arg]
         except RequestException:
             self._cookie_failures += 1
             raise
-        if path.endswith("getcrumb") and (response.status_code != 200 or not CRUMB.fullmatch(response.text)):
+        if place.endswith("getcrumb") and (response.status_code != 200 or not CRUMB.fullmatch(response.text)):
             self._cookie_failures += 1
             raise curl.exceptions.ConnectionError("no usable crumb")
+        if place.startswith("fc.yahoo.com"):
+            self._cookie_answers[place] = response
         return response
 
     def _inspect(self, response: Any) -> None:
@@ -307,11 +322,15 @@ class Yahoo:
 
     def _open_caches(self) -> None:
         """Open yfinance's caches once, before several threads would."""
-        if self._cache_dir is not None:
-            self._cache_dir.mkdir(parents=True, exist_ok=True)
-            yf.set_tz_cache_location(str(self._cache_dir))
-        yf.cache.get_tz_cache().lookup("SPY")
-        yf.cache.get_cookie_cache().lookup("curlCffi")
+        try:
+            _use_caches(self._cache_dir)
+        except (PeeweeException, OSError) as error:
+            log.warning(
+                "Yahoo: the client's cache cannot be used (%s), a temporary one is; if it repeats, delete %s",
+                type(error).__name__,
+                self._cache_dir,
+            )
+            _use_caches(Path(tempfile.mkdtemp(prefix="recouple-yahoo-")))
 
     def _one(self, session: PoliteSession, breaker: Breaker, stored: Watermarks, symbol: Symbol) -> Delivered:
         watermark = stored.get(symbol.id)
@@ -365,15 +384,7 @@ class Yahoo:
             )
         except SourceError as error:
             failure = error
-        except (
-            YFException,
-            RequestException,
-            ValueError,
-            KeyError,
-            TypeError,
-            IndexError,
-            AttributeError,
-        ) as error:
+        except (YFException, RequestException, PeeweeException, *UNREADABLE) as error:
             failure = seen.error or self._translate(symbol.id, seen, error)
         else:
             return Answer(frame, seen)
@@ -385,6 +396,8 @@ class Yahoo:
             return RateLimitedError(SERVICE, symbol, "HTTP 429", status=429)
         if isinstance(error, curl.exceptions.Timeout):
             return UnreachableError(SERVICE, symbol, f"no answer within {self._policy.timeout_seconds:g} s")
+        if isinstance(error, PeeweeException):
+            return UnreachableError(SERVICE, symbol, f"the client's cache failed ({type(error).__name__})")
         if isinstance(error, RequestException) and not isinstance(error, curl.exceptions.HTTPError):
             return UnreachableError(SERVICE, symbol, "the connection failed or was dropped")
         refused = error_for_status(SERVICE, symbol, seen.status or 0)
@@ -455,6 +468,17 @@ class Yahoo:
         if absent and symbol.role != FED_FUNDS:
             kind = "days" if symbol.frequency == "calendar_day" else "sessions"
             remarks.add(f"no bar for {kind}", absent, "asked for again while inside the lookback")
+
+
+def _use_caches(folder: Path | None) -> None:
+    """Make yfinance keep its cookies and time zones in a folder; None leaves the choice to it."""
+    if folder is not None and yf.cache._TzDBManager.get_location() != str(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        yf.set_tz_cache_location(str(folder))
+        yf.cache._TzCacheManager._initialise()  # it would go on using the files of the former place
+        yf.cache._CookieCacheManager._initialise()
+    yf.cache.get_tz_cache().lookup("SPY")
+    yf.cache.get_cookie_cache().lookup("curlCffi")
 
 
 @dataclass(frozen=True)

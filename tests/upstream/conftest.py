@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ import pytest
 from pipelines.sources.http import Policy
 from tests.upstream.services import FakeClock
 
-QUICK = Policy(timeout_seconds=0.4, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0)
+QUICK = Policy(
+    timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0
+)
 
 
 @pytest.fixture
@@ -28,12 +29,18 @@ def policy() -> Policy:
 
 
 @pytest.fixture(autouse=True)
-def no_machine_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_machine_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a proxy nor a key of the machine reaches a test."""
-    for name in ("FRED_API_KEY", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+    for name in (
+        "FRED_API_KEY",
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ):
         monkeypatch.delenv(name, raising=False)
-    return
-    yield
 
 
 class Recordings:

@@ -289,7 +289,9 @@ class _Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback authority")])
-        self._certificate = self._signed(self._name, self._key, x509.BasicConstraints(ca=True, path_length=None))
+        self._certificate = self._signed(
+            self._name, self._key, x509.BasicConstraints(ca=True, path_length=None)
+        )
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._lock = threading.Lock()
         self.bundle = folder / "authority.pem"

@@ -65,7 +65,11 @@ class YahooWorld:
     dividends: dict[tuple[str, date], float] = field(default_factory=dict)
 
     def services(self) -> dict[str, Service]:
-        return {**dict.fromkeys(YAHOO_HOSTS, self.answer), "fc.yahoo.com": self.cookie, "guce.yahoo.com": self.cookie}
+        return {
+            **dict.fromkeys(YAHOO_HOSTS, self.answer),
+            "fc.yahoo.com": self.cookie,
+            "guce.yahoo.com": self.cookie,
+        }
 
     def cookie(self, request: Request) -> Answer:
         headers = {"set-cookie": "A3=d=AQABBA; Max-Age=31557600; Domain=.yahoo.com; Path=/; Secure"}
@@ -126,21 +130,30 @@ class YahooWorld:
         }
         columns = ("open", "high", "low", "close", "volume")
         quote = {name: [bar[name] for bar in bars] for name in columns}
-        result: dict[str, Any] = {"meta": meta, "indicators": {"quote": [quote if bars else {}], "adjclose": [{}]}}
+        result: dict[str, Any] = {
+            "meta": meta,
+            "indicators": {"quote": [quote if bars else {}], "adjclose": [{}]},
+        }
         if bars:
             result["timestamp"] = [bar["stamp"] for bar in bars]
             result["indicators"]["adjclose"] = [{"adjclose": [bar["adj_close"] for bar in bars]}]
         paid = {d: amount for (s, d), amount in self.dividends.items() if s == symbol and d in days}
         if paid:
             stamps = {d: int(self._opening(symbol, d).timestamp()) for d in paid}
-            result["events"] = {"dividends": {str(stamps[d]): {"amount": a, "date": stamps[d]} for d, a in paid.items()}}
+            result["events"] = {
+                "dividends": {str(stamps[d]): {"amount": a, "date": stamps[d]} for d, a in paid.items()}
+            }
         return result
 
     def _bar(self, symbol: str, day: date) -> dict[str, Any]:
         close = self.close_of(symbol, day)
         opening = self._opening(symbol, day)
         settled = self.clock.now() >= opening + timedelta(hours=24 if symbol.endswith("-USD") else 12)
-        later = [amount for (s, d), amount in self.dividends.items() if s == symbol and day < d <= self.clock.now().date()]
+        later = [
+            amount
+            for (s, d), amount in self.dividends.items()
+            if s == symbol and day < d <= self.clock.now().date()
+        ]
         factor = math.prod(1 - amount / close for amount in later)
         shown = close if settled else round(close * 1.01, 4)
         return {
@@ -216,7 +229,10 @@ class FredWorld:
             today = self._today()
             rows = [(d, today, today, v) for d, _, _, v in self._in_force(series, today)]
         else:
-            start, end = date.fromisoformat(query["realtime_start"]), date.fromisoformat(query["realtime_end"])
+            start, end = (
+                date.fromisoformat(query["realtime_start"]),
+                date.fromisoformat(query["realtime_end"]),
+            )
             inside = [day for day in self._vintage_dates(series) if start <= day <= end]
             if len(inside) > self.vintage_limit:
                 return _xml_error(
@@ -233,7 +249,9 @@ class FredWorld:
             f'<observation realtime_start="{f}" realtime_end="{t}" date="{d}" value="{"." if v is None else v}"/>'
             for d, f, t, v in rows[: self.row_limit]
         )
-        return _xml(f'<observations count="{len(rows)}" offset="0" limit="{self.row_limit}">{items}</observations>')
+        return _xml(
+            f'<observations count="{len(rows)}" offset="0" limit="{self.row_limit}">{items}</observations>'
+        )
 
 
 def _xml(body: str) -> Answer:
@@ -297,7 +315,8 @@ class FarsideWorld:
             for day, cells, total in self.days
         )
         footer = "".join(
-            f"<tr><td>{name}</td>{'<td>1,000.0</td>' * (len(self.funds) + 1)}</tr>" for name in ("Total", "Average")
+            f"<tr><td>{name}</td>{'<td>1,000.0</td>' * (len(self.funds) + 1)}</tr>"
+            for name in ("Total", "Average")
         )
         page = f"<!DOCTYPE html><html><body><table><thead><tr>{header}</tr></thead>{rows}{footer}</table></body></html>"
         return Answer(page, content_type="text/html; charset=UTF-8")
