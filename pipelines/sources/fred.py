@@ -27,7 +27,7 @@ import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -89,7 +89,7 @@ GET_A_KEY = (
 class TooMuchError(BadRequestError):
     """One request cannot carry what was asked for; share says which part of it would fit."""
 
-    def __init__(self, service: str, series: str, what: str, share: float) -> None:
+    def __init__(self, service: str, series: str, what: str, share: float = 0.5) -> None:
         """share: between 0 and 1."""
         super().__init__(service, series, what)
         self.share = share
@@ -128,7 +128,7 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
         """The document behind a keyless address, in place of the parent's private method of this name."""
         series = parse_qs(urlsplit(url).query).get("series_id", ["?"])[0]
         self._pace.wait()
-        reply = self._exchange(url)
+        reply = self._without_key(self._exchange(url))
         if reply.trouble:
             raise UnreachableError(SERVICE, series, reply.trouble)
         return self._understood(series, url, reply)
@@ -159,6 +159,10 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
         except (http.client.HTTPException, OSError, ValueError) as error:
             return Reply(trouble=f"the connection failed ({type(error).__name__})")
 
+    def _without_key(self, reply: Reply) -> Reply:
+        """The reply, should the service repeat our address in it."""
+        return replace(reply, body=reply.body.replace(self._key.get_secret_value().encode(), b"[key]"))
+
     def _understood(self, series: str, url: str, reply: Reply) -> ET.Element:
         """The document, if it is the one asked for; else the typed error it amounts to."""
         text = reply.body.decode("utf-8", "replace")
@@ -177,7 +181,7 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
         return root
 
     def _refused(self, series: str, status: int, message: str, reply: Reply) -> SourceError:
-        said = " ".join(message.replace(self._key.get_secret_value(), "[key]").split())[:300]
+        said = " ".join(message.split())[:300]
         if "api_key" in said:
             return KeyRejectedError(
                 SERVICE,
