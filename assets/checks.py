@@ -34,7 +34,7 @@ def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
                 "everything_arrived",
                 asset=key,
                 blocking=True,
-                description="Everything asked for came. A required series that did not stops the run; an optional one warns.",
+                description="Everything asked for came; what is required stops the run, what is optional warns.",
             )
         )
     if contract.has_concerns():
@@ -54,7 +54,11 @@ def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
             passed=rows.broken.is_empty(),
             severity=dg.AssetCheckSeverity.ERROR if rows.broken.height > tolerated else dg.AssetCheckSeverity.WARN,
             description=_in_words(rows),
-            metadata={"rows_kept": rows.good.height, "rows_quarantined": rows.broken.height, **_examples(rows)},
+            metadata={
+                "rows_kept": rows.good.height,
+                "rows_quarantined": rows.broken.height,
+                **_examples(rows),
+            },
         )
     ]
     if contract.has_concerns():

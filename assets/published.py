@@ -3,8 +3,6 @@
 Here: the asset that publishes once all marts hold. Not here: how a run is written and served (pipelines.publishing).
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import dagster as dg
@@ -29,8 +27,8 @@ class Publisher(Protocol):
     owners=["team:recouple"],
     pool="warehouse",
     description=(
-        "One versioned folder of parquet marts, validated against the contracts, then made current by one flip of a link. "
-        "It happens only when every mart's contract holds; otherwise the last good run stays served."
+        "One versioned folder of parquet marts, validated against the contracts, then made current by one flip of a "
+        "link. It happens only when every mart's contract holds; otherwise the last good run stays served."
     ),
 )
 def published_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:

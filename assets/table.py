@@ -1,17 +1,18 @@
 """How a function or a SELECT becomes a Dagster asset with a contract.
 
-Here: the `table` decorator for Python, `sql_tables` for sql/, `ingest` for the raw layer; names, columns, units, checks and
-pools all come from the contract. Not here: what a table contains (assets.*, sql/), how it is stored (pipelines.io).
-"""
+Here: the `table` decorator for Python, `sql_tables` for sql/, `ingest` for the raw layer; names, columns, units,
+checks and pools all come from the contract. Not here: what a table contains (assets.*, sql/), how it is stored
+(pipelines.io).
 
-from __future__ import annotations
+The asset bodies carry no return annotation: with one, Dagster takes the value for nothing and does not store it.
+"""
 
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import dagster as dg
 import polars as pl
@@ -33,6 +34,12 @@ POOL = "warehouse"  # one writer at a time, whichever run it belongs to
 _RETRY_INGESTION = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
+TableFunction = Callable[..., pl.DataFrame]
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+"""The function behind every `@table` and `@ingest`, by table name: for tests, notebooks and runs without Dagster."""
+
+
 class Horizon(Protocol):
     """What a run may know, and whether any of it is real."""
 
@@ -48,31 +55,32 @@ class Queries(Protocol):
 
 
 @dataclass(frozen=True)
-class _Arguments:
+class Arguments:
     """A function's parameters, told apart: tables it reads, resources it uses."""
 
     tables: tuple[str, ...]
     resources: tuple[str, ...]
 
     @classmethod
-    def of(cls, function: Callable[..., object]) -> _Arguments:
+    def of(cls, function: Callable[..., object]) -> "Arguments":
         names = tuple(inspect.signature(function).parameters)
         tables = tuple(n for n in names if n in CONTRACTS)
         return cls(tables, tuple(n for n in names if n not in CONTRACTS))
 
 
-def table(contract: type[Table]) -> Callable[[Callable[..., pl.DataFrame]], AssetsDefinition]:
+def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
     """Make a pure function an asset: parameters named like tables are their rows, others are resources."""
 
-    def decorate(function: Callable[..., pl.DataFrame]) -> AssetsDefinition:
-        arguments = _Arguments.of(function)
+    def decorate(function: TableFunction) -> AssetsDefinition:
+        arguments = Arguments.of(function)
+        FUNCTIONS[contract.table_name()] = function
 
         @dg.asset(
             **_presentation(contract, {"polars", "python"}),
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
             required_resource_keys={"horizon", *arguments.resources},
         )
-        def body(context: AssetExecutionContext, **frames: pl.DataFrame) -> dg.MaterializeResult[Rows]:
+        def body(context: AssetExecutionContext, **frames: pl.DataFrame):
             resources = {name: getattr(context.resources, name) for name in arguments.resources}
             return _result(contract, function(**frames, **resources), context.resources.horizon)
 
@@ -90,14 +98,15 @@ def ingest(
     """
 
     def decorate(function: Callable[..., Fetched]) -> AssetsDefinition:
-        resources = _Arguments.of(function).resources
+        resources = Arguments.of(function).resources
+        FUNCTIONS[contract.table_name()] = function
 
         @dg.asset(
             **_presentation(contract, {"python"}),
             required_resource_keys={"catalog", *resources},
             retry_policy=_RETRY_INGESTION,
         )
-        def body(context: AssetExecutionContext) -> dg.MaterializeResult[Rows]:
+        def body(context: AssetExecutionContext):
             entries = asked(context.resources.catalog)
             fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
             missing = {m.id for m in fetched.missing}
@@ -141,7 +150,7 @@ def _sql_table(path: Path) -> AssetsDefinition:
         deps=[asset_key(c) for c in sql_dependencies(sql, path.name)],
         required_resource_keys={"horizon", "warehouse"},
     )
-    def body(context: AssetExecutionContext) -> dg.MaterializeResult[Rows]:
+    def body(context: AssetExecutionContext):
         return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
 
     return body
@@ -167,7 +176,7 @@ def asset_key(contract: type[Table]) -> dg.AssetKey:
     return dg.AssetKey([contract.layer, contract.table_name()])
 
 
-def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, object]:
+def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, Any]:
     """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
     return {
         "key": asset_key(contract),
@@ -196,14 +205,17 @@ def _column_schema(contract: type[Table]) -> dg.TableSchema:
     )
 
 
-def _result(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> dg.MaterializeResult[Rows]:
+def finished_rows(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> Rows:
+    """Stamp a mart's rows with the run's horizon and hold them to the contract."""
     if issubclass(contract, Mart):
         frame = frame.with_columns(as_of=pl.lit(horizon.as_of), simulated=pl.lit(horizon.simulated))
-    rows = hold_to_contract(contract, frame)
+    return hold_to_contract(contract, frame)
+
+
+def _result(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> dg.MaterializeResult[Rows]:
+    rows = finished_rows(contract, frame, horizon)
     return dg.MaterializeResult(
         value=rows,
         metadata={"dagster/row_count": rows.good.height, "rows_quarantined": rows.broken.height},
         check_results=checks.of_rows(contract, rows),
     )
-
-

@@ -1,6 +1,7 @@
 """The one assembly point: settings and overrides in, Dagster definitions out.
 
-Here: which resources a run gets. Not here: the parts themselves. Tests assemble their own world by overriding a resource.
+Here: which resources a run gets. Not here: the parts themselves. Tests assemble their own world by overriding a
+resource.
 """
 
 from __future__ import annotations
@@ -38,8 +39,12 @@ class RunHorizon:
     simulated: bool
 
 
-def build_defs(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Definitions for these settings; `overrides` replaces resources by name."""
+def build_defs(
+    settings: Settings,
+    overrides: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+) -> dg.Definitions:
+    """Definitions for these settings; `overrides` replaces resources by name, `loggers` Dagster's console."""
     return dg.Definitions(
         assets=[
             *dg.load_assets_from_modules([assets.raw, assets.core, assets.policy, assets.published]),
@@ -50,6 +55,7 @@ def build_defs(settings: Settings, overrides: Mapping[str, Any] | None = None) -
         jobs=JOBS,
         schedules=SCHEDULES,
         executor=dg.in_process_executor,
+        loggers=loggers,
     )
 
 

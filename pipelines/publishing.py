@@ -66,7 +66,11 @@ class Publisher:
         self._flip(folder)
         self._serve(folder)
         self._prune(folder, published_at)
-        return {"folder": str(folder), "as_of": self.as_of.isoformat(), **{str(m["mart"]): int(m["rows"]) for m in marts}}
+        return {
+            "folder": str(folder),
+            "as_of": self.as_of.isoformat(),
+            **{str(m["mart"]): int(m["rows"]) for m in marts},
+        }
 
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
@@ -109,7 +113,11 @@ def content_hash(frame: pl.DataFrame) -> str:
 def contract_version() -> str:
     """A short hash over every mart's columns, types and comments; it changes when the promise does."""
     promise = [
-        (mart.table_name(), mart.summary(), [(c, str(mart.columns()[c].dtype), mart.column_comment(c)) for c in mart.ordered_columns()])
+        (
+            mart.table_name(),
+            mart.summary(),
+            [(c, str(mart.columns()[c].dtype), mart.column_comment(c)) for c in mart.ordered_columns()],
+        )
         for mart in MARTS
     ]
     return hashlib.sha256(json.dumps(promise).encode()).hexdigest()[:12]
@@ -121,7 +129,13 @@ def build_serving(path: Path, marts: Path, *, simulated: bool) -> None:
         connection.execute(f"attach {_quote(path)} as serving (storage_version '{STORAGE_VERSION}')")
         for mart in MARTS:
             columns = {c: mart.column_comment(c) for c in mart.ordered_columns()}
-            _view(connection, mart.table_name(), marts, columns, ("SIMULATED DATA. " if simulated else "") + mart.summary())
+            _view(
+                connection,
+                mart.table_name(),
+                marts,
+                columns,
+                ("SIMULATED DATA. " if simulated else "") + mart.summary(),
+            )
         meta = pl.read_parquet_schema(marts / "_meta.parquet")
         _view(connection, "_meta", marts, dict.fromkeys(meta, ""), "The run behind the views: one row per mart.")
         connection.execute("detach serving")
@@ -137,7 +151,9 @@ def export_copy(tree: Path, target: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"attach {_quote(building)} as copy (storage_version '{STORAGE_VERSION}')")
         for name in [*(m.table_name() for m in MARTS), "_meta"]:
-            connection.execute(f'create table copy."{name}" as select * from read_parquet({_quote(current / f"{name}.parquet")})')
+            connection.execute(
+                f'create table copy."{name}" as select * from read_parquet({_quote(current / f"{name}.parquet")})'
+            )
         connection.execute("detach copy")
     building.replace(target)
 

@@ -9,8 +9,9 @@ import dagster as dg
 
 from pipelines.jobs import nightly
 
-# 20:30 in New York is after the equity close (16:00), after the H.4.1 release (Thursdays 16:30) and after 00:00 UTC, the
-# crypto close, in summer and in winter. A night missed is made up by the next run: ingestion fetches since what is stored.
+# 20:30 in New York is after the equity close (16:00), after the H.4.1 release (Thursdays 16:30) and after 00:00 UTC,
+# the crypto close, in summer and in winter. A night missed is made up by the next run: ingestion fetches since what
+# is stored.
 nightly_schedule = dg.ScheduleDefinition(
     name="nightly_schedule",
     job=nightly,

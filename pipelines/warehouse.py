@@ -11,11 +11,12 @@ disturbs what is served.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import polars as pl
@@ -27,6 +28,8 @@ from assets.contracts.base import RawTable, Table
 from assets.contracts.rows import Rows
 from pipelines.errors import RecoupleError
 from pipelines.schema_diff import SchemaDiff, schema_diff
+
+Opened = TypeVar("Opened")
 
 RELATIVE_TOLERANCE = 1e-6  # Yahoo's adj_close flickers by 6e-8 between identical calls
 
@@ -92,7 +95,8 @@ class Warehouse:
     # ------------------------------------------------------------------ reading
     def query(self, sql: str) -> pl.DataFrame:
         """Run one SELECT and return its rows."""
-        return self._db.sql(sql).pl()
+        rows: pl.DataFrame = self._db.sql(sql).pl()
+        return rows
 
     def load(self, contract: type[Table]) -> pl.DataFrame:
         """All rows of a derived table, columns in the contract's order."""
@@ -242,7 +246,12 @@ class Warehouse:
 
 @contextmanager
 def open_warehouse(
-    path: Path, *, as_of: date, simulated: bool, home_path: Path | None = None, lock_wait_seconds: float = 60.0
+    path: Path,
+    *,
+    as_of: date,
+    simulated: bool,
+    home_path: Path | None = None,
+    lock_wait_seconds: float = 60.0,
 ) -> Iterator[Warehouse]:
     """Open the warehouse for one run and close it whatever happens.
 
@@ -267,6 +276,18 @@ def open_warehouse(
         connection.close()
 
 
+@contextmanager
+def open_existing(path: Path, lock_wait_seconds: float) -> Iterator[Warehouse]:
+    """Open a warehouse that a run has made, for looking after it by hand."""
+    if not path.exists():
+        raise RecoupleError(f"{path} does not exist; run `make nightly` once, or set RECOUPLE_HOME to where it is")
+    connection = _connect(path, lock_wait_seconds)
+    try:
+        yield Warehouse(connection, connection.execute("select current_database()").fetchall()[0][0])
+    finally:
+        connection.close()
+
+
 def _connect(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     return _patiently(path, wait_seconds, lambda: duckdb.connect(str(path)))
 
@@ -275,13 +296,14 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, wait_seconds: flo
     _patiently(path, wait_seconds, lambda: connection.execute(f"attach {_quote(str(path))} as history"))
 
 
-def _patiently(path: Path, wait_seconds: float, opening):  # type: ignore[no-untyped-def]
+def _patiently(path: Path, wait_seconds: float, opening: Callable[[], Opened]) -> Opened:
     """Try to open until the lock is free or the wait is over."""
     attempts = Retrying(
         retry=retry_if_exception_type(_Locked), stop=stop_after_delay(wait_seconds), wait=wait_fixed(0.2)
     )
     try:
-        return attempts(_translating_lock, opening)
+        opened: Opened = attempts(_translating_lock, opening)
+        return opened
     except RetryError as error:
         holder = str(error.last_attempt.exception())
         raise WarehouseLocked(path, holder, wait_seconds) from None
@@ -291,7 +313,7 @@ class _Locked(Exception):
     """DuckDB found the file locked; the message names the holder."""
 
 
-def _translating_lock(opening):  # type: ignore[no-untyped-def]
+def _translating_lock(opening: Callable[[], Opened]) -> Opened:
     try:
         return opening()
     except duckdb.IOException as error:
@@ -306,10 +328,8 @@ def _holder(message: str) -> str:
     if not found:
         return "another process"
     program, pid = found.group(1), int(found.group(2))
-    try:
+    with suppress(psutil.Error):  # gone meanwhile, or not ours to look at
         program = " ".join(psutil.Process(pid).cmdline()[:4]) or program
-    except psutil.Error:  # gone meanwhile, or not ours to look at
-        pass
     return f"{program} (PID {pid})"
 
 
@@ -350,9 +370,7 @@ def _create_history(connection: duckdb.DuckDBPyConnection, history: str) -> None
             connection.execute(f'alter table {table} add column "{name}" {kind}')
 
 
-def _check_origin(
-    connection: duckdb.DuckDBPyConnection, history: str, simulated: bool, path: Path
-) -> None:
+def _check_origin(connection: duckdb.DuckDBPyConnection, history: str, simulated: bool, path: Path) -> None:
     """One home holds either a simulated market or real data, never both."""
     stored = connection.execute(f"select simulated from {history}.ops.origin").fetchone()
     if stored is None:
@@ -422,8 +440,7 @@ def _ddl_types(contract: type[Table]) -> dict[str, str]:
 def _ddl(contract: type[Table]) -> str:
     columns = contract.columns()
     return ", ".join(
-        f'"{name}" {kind}{"" if columns[name].nullable else " not null"}'
-        for name, kind in _ddl_types(contract).items()
+        f'"{name}" {kind}{"" if columns[name].nullable else " not null"}' for name, kind in _ddl_types(contract).items()
     )
 
 

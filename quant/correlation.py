@@ -96,8 +96,7 @@ def required_observations(window: int, min_observations: int | None = None) -> i
         return max(SMALLEST_WINDOW, -(-4 * window // 5))
     if not SMALLEST_WINDOW <= min_observations <= window:
         raise ValueError(
-            f"min_observations must lie between {SMALLEST_WINDOW} and the window ({window}), "
-            f"got {min_observations}"
+            f"min_observations must lie between {SMALLEST_WINDOW} and the window ({window}), got {min_observations}"
         )
     return min_observations
 
@@ -106,9 +105,7 @@ def _as_pair(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     x = np.ascontiguousarray(x, dtype=np.float64)
     y = np.ascontiguousarray(y, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:
-        raise ValueError(
-            f"x and y must be one-dimensional and of equal length, got shapes {x.shape} and {y.shape}"
-        )
+        raise ValueError(f"x and y must be one-dimensional and of equal length, got shapes {x.shape} and {y.shape}")
     return x, y
 
 

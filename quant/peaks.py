@@ -22,9 +22,9 @@ class Peak:
 def confirmed_peaks(close: NDArray[np.float64], *, fall: float = 0.05) -> list[Peak]:
     """Record closes from which the price fell by `fall` or more before any higher close.
 
-    close: float64[T], positive, no NaN. Returns peaks in order. Causal: a peak is reported from its confirming row on, so
-    appending rows adds peaks and changes none. (The zigzag rule of chart analysis, kept to record closes.) Raises
-    ValueError for NaN, for prices of zero or less, and for a fall outside (0, 1).
+    close: float64[T], positive, no NaN. Returns peaks in order. Causal: a peak is reported from its confirming row
+    on, so appending rows adds peaks and changes none. (The zigzag rule of chart analysis, kept to record closes.)
+    Raises ValueError for NaN, for prices of zero or less, and for a fall outside (0, 1).
     """
     if not 0 < fall < 1:
         raise ValueError(f"confirmed_peaks: fall is a fraction between 0 and 1, got {fall}")

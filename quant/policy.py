@@ -27,9 +27,9 @@ class CycleState:
 def policy_cycles(decisions: Iterable[tuple[date, float]]) -> Iterator[CycleState]:
     """The cycle after each decision, from what was known at the time.
 
-    decisions: (meeting date, change in basis points), in order of date. The cycle takes the direction of the last change and
-    begins with the first change in that direction; without a change for more than 365 days it is a hold, which begins
-    with the meeting that makes it so. The sum of changes starts anew with each cycle.
+    decisions: (meeting date, change in basis points), in order of date. The cycle takes the direction of the last
+    change and begins with the first change in that direction; without a change for more than 365 days it is a hold,
+    which begins with the meeting that makes it so. The sum of changes starts anew with each cycle.
     """
     cycle: Cycle = "hold"
     start: date | None = None

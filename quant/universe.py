@@ -274,9 +274,7 @@ def _gappy_rows(rows: FloatArray, gappy: IndexArray, needed: int) -> FloatArray:
         own_left = own_total - own_sum * own_sum / joint
         other_left = other_total - other_sum * other_sum / joint
         correlation = (own_u @ u - own_sum * other_sum / joint) / np.sqrt(own_left * other_left)
-        cancelled = ~(
-            (own_left > SMALLEST_REMAINDER * own_total) & (other_left > SMALLEST_REMAINDER * other_total)
-        )
+        cancelled = ~((own_left > SMALLEST_REMAINDER * own_total) & (other_left > SMALLEST_REMAINDER * other_total))
     correlation[joint < needed] = np.nan
     doubtful, partner = np.nonzero(cancelled & (joint >= needed))
     correlation[doubtful, partner] = _pair_by_pair(rows, gappy[doubtful], partner)

@@ -36,7 +36,5 @@ MARTS: tuple[type[Mart], ...] = (
     operations.SeriesFreshness,
 )
 
-CONTRACTS: dict[str, type[Table]] = {
-    c.table_name(): c for c in (*RAW_TABLES, *CORE_TABLES, *DERIVED_TABLES, *MARTS)
-}
+CONTRACTS: dict[str, type[Table]] = {c.table_name(): c for c in (*RAW_TABLES, *CORE_TABLES, *DERIVED_TABLES, *MARTS)}
 """Every table by its name; names are unique across layers, so a name alone says which table."""

@@ -42,7 +42,7 @@ class Table(dy.Schema):
 
     @classmethod
     def concerns(cls, rows: pl.DataFrame) -> list[str]:
-        """What a person should look at although no rule is broken; a table overrides this where there is such a thing."""
+        """What a person should look at although no rule is broken; tables that know of such things override this."""
         return []
 
     @classmethod

@@ -30,7 +30,10 @@ class MarketState(Mart):
     drawdown_from_high = number("fraction", "close / record_high - 1", min=-1, max=0)
     sessions_since_record = count("days of this symbol since record_session", metadata={"unit": "sessions"})
     volatility_30d_annualized = number(
-        "fraction a year", "sd of the last 30 daily log returns, times sqrt(252), sqrt(365) for crypto", nullable=True, min=0
+        "fraction a year",
+        "sd of the last 30 daily log returns, times sqrt(252), sqrt(365) for crypto",
+        nullable=True,
+        min=0,
     )
     momentum_21d = number("fraction", "change over 21 of the symbol's days", nullable=True)
     momentum_63d = number("fraction", "change over 63 of the symbol's days", nullable=True)
@@ -52,7 +55,9 @@ class RollingCorrelations(Mart):
 
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session, the last of the window")
-    window_sessions = dy.Int64(primary_key=True, description="length of the window", min=3, metadata={"unit": "sessions"})
+    window_sessions = dy.Int64(
+        primary_key=True, description="length of the window", min=3, metadata={"unit": "sessions"}
+    )
     asset = dy.String(description="catalog symbol")
     benchmark = dy.String(description="catalog symbol it is held against")
     correlation = number("-1 to 1", "Pearson correlation of daily log returns", min=-1, max=1)
@@ -114,7 +119,9 @@ class DivergenceEpisodes(Mart):
     follower_drawdown_at_start = number("fraction", "follower's distance from its record at the start", min=-1, max=0)
     follower_max_drawdown = number("fraction", "follower's largest distance from its record", min=-1, max=0)
     outcome = dy.Enum(["follower_recovered", "leader_fell", "open"], description="how it ended")
-    sessions = count("sessions from start to end, or to the as-of date while open", min=1, metadata={"unit": "sessions"})
+    sessions = count(
+        "sessions from start to end, or to the as-of date while open", min=1, metadata={"unit": "sessions"}
+    )
 
     @dy.rule()
     def ends_unless_open(cls) -> pl.Expr:  # noqa: N805
@@ -136,7 +143,8 @@ class PeakPairs(Mart):
     benchmark = dy.String(primary_key=True, description="catalog symbol it is held against")
     benchmark_record_session = dy.Date(description="benchmark's newest record close when the peak was confirmed")
     gap_sessions = dy.Int64(
-        description="sessions from the peak to that record; negative: the benchmark was first", metadata={"unit": "sessions"}
+        description="sessions from the peak to that record; negative: the benchmark was first",
+        metadata={"unit": "sessions"},
     )
     benchmark_drawdown_at_peak = number("fraction", "benchmark's distance from its record at the peak", min=-1, max=0)
     is_joint = dy.Bool(description="the benchmark stood within 3% of its own record at the peak")

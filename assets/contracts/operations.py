@@ -17,8 +17,12 @@ class SeriesFreshness(Mart):
     source = dy.String(primary_key=True, description="who is asked for it")
     series = dy.String(primary_key=True, description="catalog id")
     last_observation = dy.Date(nullable=True, description="day of the newest observation known; null: none ever came")
-    last_fetched_at = dy.Datetime(nullable=True, description="newest answer of the source, UTC; null: none by the as-of date")
-    expected_observation = dy.Date(nullable=True, description="day of the newest observation that should be here by now")
+    last_fetched_at = dy.Datetime(
+        nullable=True, description="newest answer of the source, UTC; null: none by the as-of date"
+    )
+    expected_observation = dy.Date(
+        nullable=True, description="day of the newest observation that should be here by now"
+    )
     expected_by = dy.Date(nullable=True, description="the day by which that observation was due, days of grace with it")
     is_stale = dy.Bool(description="last_observation is older than expected_observation, or absent")
     revisions_30d = count("stored values restated by the source within 30 days")

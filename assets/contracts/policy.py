@@ -1,6 +1,7 @@
 """Contracts about the Federal Reserve: decisions, cycles, balance sheet.
 
-Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/, assets.policy, quant.policy).
+Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/, assets.policy,
+quant.policy).
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class FedDecisions(Mart):
     def action_follows_change(cls) -> pl.Expr:  # noqa: N805
         """A cut lowers, a hike raises, a hold leaves."""
         sign = pl.col("change_bp").sign()
-        return sign == pl.col("action").cast(pl.String).replace_strict({"cut": -1, "hold": 0, "hike": 1}, return_dtype=pl.Float64)
+        return sign == pl.col("action").cast(pl.String).replace_strict(
+            {"cut": -1, "hold": 0, "hike": 1}, return_dtype=pl.Float64
+        )
 
     @dy.rule()
     def lower_below_upper(cls) -> pl.Expr:  # noqa: N805
@@ -67,8 +70,12 @@ class FedLiquidity(Mart):
     bills_usd_bn = number("USD bn", "of these, bills (WSHOBL)", nullable=True, min=0)
     mbs_usd_bn = number("USD bn", "mortgage-backed securities (WSHOMCB)", nullable=True, min=0)
     reserves_usd_bn = number("USD bn", "reserve balances, week average (WRESBAL)", nullable=True, min=0)
-    treasury_general_account_usd_bn = number("USD bn", "the Treasury's account, week average (WTREGEN)", nullable=True, min=0)
-    reverse_repo_usd_bn = number("USD bn", "overnight reverse repo, last operation up to the date (RRPONTSYD)", nullable=True, min=0)
+    treasury_general_account_usd_bn = number(
+        "USD bn", "the Treasury's account, week average (WTREGEN)", nullable=True, min=0
+    )
+    reverse_repo_usd_bn = number(
+        "USD bn", "overnight reverse repo, last operation up to the date (RRPONTSYD)", nullable=True, min=0
+    )
     net_liquidity_usd_bn = number("USD bn", "total assets - Treasury General Account - reverse repo", nullable=True)
     net_liquidity_change_4w_usd_bn = number("USD bn", "change over 4 weeks", nullable=True)
     net_liquidity_change_13w_usd_bn = number("USD bn", "change over 13 weeks", nullable=True)

@@ -33,8 +33,8 @@ class Rows:
 def hold_to_contract(contract: type[Table], frame: pl.DataFrame, fetched: tuple[str, ...] = ()) -> Rows:
     """Split rows by the contract's rules; raises ContractError when columns are absent or of another type."""
     frame = _with_promised_columns(contract, frame)
-    good, failure = contract.filter(frame)
-    good = good.select(frame.columns)
+    kept, failure = contract.filter(frame)
+    good = kept.select(frame.columns)
     if len(failure) == 0:
         return Rows(good, fetched=fetched)
     return Rows(good, _broken(contract, failure.details()), fetched)

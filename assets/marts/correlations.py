@@ -35,17 +35,21 @@ def _windows(returns: pl.DataFrame, pair: Pair, windows: tuple[int, ...]) -> Ite
     for window in windows:
         correlation, observations = rolling_correlation(x, y, window)
         low, high = confidence_band(correlation, observations, x, y, window)
-        yield pl.DataFrame(
-            {
-                "session": joint["session"],
-                "correlation": correlation,
-                "ci95_low": low,
-                "ci95_high": high,
-                "observations": observations,
-            }
-        ).filter(pl.col("correlation").is_not_nan() & (pl.int_range(pl.len()) >= window - 1)).with_columns(
-            pair=pl.lit(pair.id),
-            asset=pl.lit(pair.asset),
-            benchmark=pl.lit(pair.benchmark),
-            window_sessions=pl.lit(window, pl.Int64),
+        yield (
+            pl.DataFrame(
+                {
+                    "session": joint["session"],
+                    "correlation": correlation,
+                    "ci95_low": low,
+                    "ci95_high": high,
+                    "observations": observations,
+                }
+            )
+            .filter(pl.col("correlation").is_not_nan() & (pl.int_range(pl.len()) >= window - 1))
+            .with_columns(
+                pair=pl.lit(pair.id),
+                asset=pl.lit(pair.asset),
+                benchmark=pl.lit(pair.benchmark),
+                window_sessions=pl.lit(window, pl.Int64),
+            )
         )

@@ -18,7 +18,9 @@ JOINT_WITHIN = 0.03  # both at their records, give or take what a session or two
 @table(PeakPairs)
 def peak_pairs(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Every confirmed peak of every pair's asset beside the benchmark's newest record."""
-    states = market_state.select("symbol", "session", "close", "record_high", "record_session", "drawdown").sort("session")
+    states = market_state.select("symbol", "session", "close", "record_high", "record_session", "drawdown").sort(
+        "session"
+    )
     peaks = {asset: _peaks(states.filter(symbol=asset)) for asset in {p.asset for p in catalog.pair}}
     frames = [_beside(peaks[p.asset], states.filter(symbol=p.benchmark), sessions, p) for p in catalog.pair]
     return pl.concat(frames)
@@ -38,32 +40,21 @@ def _peaks(state: pl.DataFrame) -> pl.DataFrame:
 
 
 def _beside(peaks: pl.DataFrame, benchmark: pl.DataFrame, sessions: pl.DataFrame, pair: Pair) -> pl.DataFrame:
-    numbered = sessions.select("session", "session_number").sort("session")
-    at_peak = benchmark.select("session", benchmark_drawdown_at_peak="drawdown")
-    at_confirmation = benchmark.select("session", benchmark_record_session="record_session")
-    return (
-        peaks.sort("peak_session")
-        .join_asof(at_peak, left_on="peak_session", right_on="session")
-        .sort("confirmed_on")
-        .join_asof(at_confirmation, left_on="confirmed_on", right_on="session")
-        .drop_nulls(["benchmark_drawdown_at_peak", "benchmark_record_session"])
-        .sort("peak_session")
-        .join_asof(numbered.rename({"session_number": "peak_number"}), left_on="peak_session", right_on="session")
-        .sort("benchmark_record_session")
-        .join_asof(
-            numbered.rename({"session_number": "record_number"}), left_on="benchmark_record_session", right_on="session"
-        )
-        .sort("peak_session")
-        .select(
-            pl.lit(pair.asset).alias("asset"),
-            "peak_session",
-            "peak_close",
-            "peak_high",
-            pl.lit(pair.benchmark).alias("benchmark"),
-            "benchmark_record_session",
-            (pl.col("record_number").cast(pl.Int64) - pl.col("peak_number").cast(pl.Int64)).alias("gap_sessions"),
-            "benchmark_drawdown_at_peak",
-            (pl.col("benchmark_drawdown_at_peak") >= -JOINT_WITHIN).alias("is_joint"),
-            "confirmed_on",
-        )
-    )
+    drawdown = _as_of(benchmark, "drawdown", peaks["peak_session"])
+    record = _as_of(benchmark, "record_session", peaks["confirmed_on"])
+    numbered = sessions.sort("session")
+    gap = _as_of(numbered, "session_number", record) - _as_of(numbered, "session_number", peaks["peak_session"])
+    return peaks.with_columns(
+        asset=pl.lit(pair.asset),
+        benchmark=pl.lit(pair.benchmark),
+        benchmark_record_session=record,
+        gap_sessions=gap,
+        benchmark_drawdown_at_peak=drawdown,
+        is_joint=drawdown >= -JOINT_WITHIN,
+    ).drop_nulls()
+
+
+def _as_of(frame: pl.DataFrame, column: str, days: pl.Series) -> pl.Series:
+    """The column's last value on or before each day; null before the first and for a null day."""
+    row = frame.get_column("session").search_sorted(days, side="right").cast(pl.Int64) - 1
+    return frame.get_column(column).gather(row.set(~((row >= 0) & days.is_not_null()), None))

@@ -27,7 +27,11 @@ def fed_decisions(target_decisions: pl.DataFrame) -> pl.DataFrame:
         "target_lower_pct",
         "target_upper_pct",
         "change_bp",
-        action=pl.when(change_bp < 0).then(pl.lit("cut")).when(change_bp > 0).then(pl.lit("hike")).otherwise(pl.lit("hold")),
+        action=pl.when(change_bp < 0)
+        .then(pl.lit("cut"))
+        .when(change_bp > 0)
+        .then(pl.lit("hike"))
+        .otherwise(pl.lit("hold")),
         cuts_this_year=(change_bp < 0).cum_sum().over(year).cast(pl.Int64),
         hikes_this_year=(change_bp > 0).cum_sum().over(year).cast(pl.Int64),
     ).hstack(cycles)

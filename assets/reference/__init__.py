@@ -1,7 +1,7 @@
 """Reference facts that no upstream serves as data: today the FOMC's calendar.
 
-Here: small tables of public facts, written once by hand with their source, and their loaders. Not here: anything
-that changes by itself and is therefore fetched (pipelines.sources), the shape of the result (assets.contracts).
+Here: small tables of public facts, written once by hand with their source, and their loaders. Not here: what
+changes by itself and is therefore fetched (pipelines.sources), the shape of the result (assets.contracts).
 """
 
 from __future__ import annotations

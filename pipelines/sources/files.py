@@ -99,7 +99,8 @@ class FilesUpstream:
             return Fetched(calendar)
         try:
             frame = pl.read_csv(path, try_parse_dates=True).select(
-                pl.col("meeting_end_date").cast(pl.Date).alias("meeting_date"), pl.col("scheduled").cast(pl.Boolean)
+                pl.col("meeting_end_date").cast(pl.Date).alias("meeting_date"),
+                pl.col("scheduled").cast(pl.Boolean),
             )
         except pl.exceptions.PolarsError as error:
             raise UpstreamError(
@@ -111,9 +112,7 @@ class FilesUpstream:
     @cached_property
     def _prices(self) -> pl.DataFrame:
         frame = self._read("prices.parquet", _PRICES)
-        return frame.select(
-            "symbol", pl.col("date").cast(pl.Date), *(pl.col(c).cast(pl.Float64) for c in _PRICES[2:])
-        )
+        return frame.select("symbol", pl.col("date").cast(pl.Date), *(pl.col(c).cast(pl.Float64) for c in _PRICES[2:]))
 
     def _read_optional(self, name: str, columns: Sequence[str]) -> pl.DataFrame | None:
         return self._read(name, columns) if (self.folder / name).exists() else None

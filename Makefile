@@ -1,0 +1,57 @@
+# Every target sets up what it needs; see README.md. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+RECOUPLE := $(BIN)/recouple
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo nightly dev test check format bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.complete  ## create .venv with everything pinned
+
+.venv/.complete: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Recouple needs Python 3.11 or newer: install it, or name it with make PYTHON=python3.11" >&2; exit 2; }
+	@echo "setting up .venv (a few minutes the first time)" >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## the whole pipeline, offline, on the bundled simulated market
+	@$(RECOUPLE) demo
+
+nightly: setup  ## the nightly run on the configured source (RECOUPLE_SOURCE)
+	@$(RECOUPLE) nightly
+
+dev: setup  ## Dagster UI and daemon on 127.0.0.1:3000
+	@$(RECOUPLE) dev
+
+test: setup  ## all tests
+	@$(BIN)/pytest
+
+check: setup  ## format, lint, types, dependency rule, SQL lint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --nocolor sql
+
+format: setup  ## put everything into the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/sqlfluff fix --nocolor --quiet sql
+
+bench: setup  ## benchmarks, as ratios measured in one run
+	@$(BIN)/python -m benchmarks
+
+lock:  ## pin pyproject.toml's requirements anew (needs uv)
+	@{ echo '# Exact versions with hashes for every supported platform. Made by `make lock` from pyproject.toml; do not edit.'; \
+		uv pip compile --quiet --no-header --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+		--no-strip-extras --extra dev pyproject.toml; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:  ## remove .venv and caches; data stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
