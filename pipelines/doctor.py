@@ -22,7 +22,7 @@ from curl_cffi.requests.exceptions import RequestException
 
 from pipelines.settings import Settings
 from pipelines.sources import farside, fred, nyfed
-from pipelines.sources.errors import KeyRejectedError, SourceError
+from pipelines.sources.errors import KeyRejected, SourceError
 from pipelines.sources.http import USER_AGENT, Clock, Pace, Policy, SystemClock, looks_like_html
 from pipelines.sources.live import LiveConfig
 
@@ -198,7 +198,7 @@ def fred_key(config: LiveConfig, clock: Clock) -> Finding:
     client = fred.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
     try:
         client.get_series_info("DFF")
-    except KeyRejectedError as error:
+    except KeyRejected as error:
         return Finding("FRED_API_KEY", False, error.what, f"{error.remedy}.")
     except SourceError as error:
         return Finding("FRED_API_KEY", False, f"could not be checked: {error.what}", "Run the doctor again later")
@@ -226,9 +226,7 @@ def clock_skew(clock: Clock, replies: Iterable[Reply]) -> Finding:
 def _get(url: str) -> Reply | str:
     """One GET: the reply, or in a word why there is none."""
     try:
-        reply = httpx.get(
-            url, timeout=TIMEOUT_SECONDS, follow_redirects=True, headers={"user-agent": USER_AGENT}
-        )
+        reply = httpx.get(url, timeout=TIMEOUT_SECONDS, follow_redirects=True, headers={"user-agent": USER_AGENT})
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return type(error).__name__
     return Reply(reply.status_code, dict(reply.headers), reply.text)

@@ -85,57 +85,57 @@ class SourceError(RecoupleError):
         return f"{self.service} {self.series}: {self.reason}. {self.advice}"
 
 
-class RateLimitedError(SourceError):
+class RateLimited(SourceError):
     """The service said 429, in a status or in words."""
 
     transient = True
     service_level = True
 
 
-class ServiceDownError(SourceError):
+class ServiceDown(SourceError):
     """The service answered 5xx, or said that it is down."""
 
     transient = True
     service_level = True
 
 
-class UnreachableError(SourceError):
+class Unreachable(SourceError):
     """No answer: refused, dropped, or too slow."""
 
     transient = True
     service_level = True
 
 
-class MalformedError(SourceError):
+class Malformed(SourceError):
     """An answer that is no answer: HTML where data belongs, a cut-off body, columns of unequal length."""
 
     transient = True
     service_level = True
 
 
-class RefusedError(SourceError):
+class Refused(SourceError):
     """401, 403, 423: the service does not want to answer us."""
 
     service_level = True
 
 
-class KeyRejectedError(RefusedError):
+class KeyRejected(Refused):
     """The service does not accept the API key; no other series will fare better."""
 
 
-class UnknownSeriesError(SourceError):
+class UnknownSeries(SourceError):
     """The service does not know this id."""
 
 
-class BadRequestError(SourceError):
+class BadRequest(SourceError):
     """The service could not use the request."""
 
 
-class NothingDeliveredError(SourceError):
+class NothingDelivered(SourceError):
     """A well-formed answer without the rows that must be there."""
 
 
-class NotAskedError(SourceError):
+class NotAsked(SourceError):
     """Not tried, because the service failed for the series before it."""
 
     service_level = True

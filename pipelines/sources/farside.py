@@ -17,7 +17,7 @@ from html.parser import HTMLParser
 import polars as pl
 
 from assets.contracts.raw import FundFlows
-from pipelines.sources.errors import Delivered, MalformedError, RefusedError, SourceError
+from pipelines.sources.errors import Delivered, Malformed, Refused, SourceError
 from pipelines.sources.http import Clock, Http, Pace, Patience, Policy
 
 log = logging.getLogger(__name__)
@@ -46,9 +46,7 @@ class Farside:
     def fund_flows(self, stored: date | None) -> Delivered:
         """Daily net flows since the watermark minus a lookback; a failure becomes Missing."""
         try:
-            rows = Patience(self._policy, self._clock).call(
-                lambda: read_table(self._http.text(PATH, {}, SERIES))
-            )
+            rows = Patience(self._policy, self._clock).call(lambda: read_table(self._http.text(PATH, {}, SERIES)))
         except SourceError as error:
             failure = error
         else:
@@ -97,9 +95,9 @@ def read_table(page: str) -> pl.DataFrame:
     funds = [name.upper() for name in heading]
     flows = [flow for row in rows if len(row) == len(heading) for flow in _day(funds, row)]
     if not flows:
-        raise MalformedError(SERVICE, SERIES, "the table has no day that can be read", status=200)
+        raise Malformed(SERVICE, SERIES, "the table has no day that can be read", status=200)
     if "</table" not in page.lower():
-        raise MalformedError(SERVICE, SERIES, "the page is cut off inside its table", status=200)
+        raise Malformed(SERVICE, SERIES, "the page is cut off inside its table", status=200)
     frame = pl.DataFrame(flows, schema=FundFlows.create_empty().schema, orient="row")
     return frame.unique(["fund", "date"], keep="last", maintain_order=True).sort("date", "fund")
 
@@ -107,8 +105,8 @@ def read_table(page: str) -> pl.DataFrame:
 def _no_table(page: str) -> SourceError:
     walls = ("just a moment", "attention required", "verify you are human", "captcha")
     if any(words in page.lower() for words in walls):
-        return RefusedError(SERVICE, SERIES, "a bot wall answered instead of the table", status=200)
-    return MalformedError(SERVICE, SERIES, "answered 200 with a page without the table", status=200)
+        return Refused(SERVICE, SERIES, "a bot wall answered instead of the table", status=200)
+    return Malformed(SERVICE, SERIES, "answered 200 with a page without the table", status=200)
 
 
 def _day(funds: list[str], row: list[str]) -> list[tuple[str, date, float]]:

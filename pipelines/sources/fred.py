@@ -42,15 +42,15 @@ from assets.catalog import Series
 from assets.contracts.raw import MacroObservations
 from assets.upstream import Watermarks
 from pipelines.sources.errors import (
-    BadRequestError,
+    BadRequest,
     Delivered,
-    KeyRejectedError,
-    MalformedError,
+    KeyRejected,
+    Malformed,
     Note,
-    NothingDeliveredError,
+    NothingDelivered,
     SourceError,
-    UnknownSeriesError,
-    UnreachableError,
+    UnknownSeries,
+    Unreachable,
 )
 from pipelines.sources.http import (
     BODY_LIMIT,
@@ -86,7 +86,7 @@ GET_A_KEY = (
 )
 
 
-class TooMuchError(BadRequestError):
+class TooMuch(BadRequest):
     """One request cannot carry what was asked for; share says which part of it would fit."""
 
     def __init__(self, service: str, series: str, what: str, share: float = 0.5) -> None:
@@ -109,9 +109,7 @@ class Reply:
 class KeyedFred(fredapi.Fred):  # type: ignore[misc]
     """fredapi, asking with a timeout, at a measured pace, in typed errors, and without showing its key."""
 
-    def __init__(
-        self, key: SecretStr, policy: Policy, pace: Pace, clock: Clock, base_url: str | None
-    ) -> None:
+    def __init__(self, key: SecretStr, policy: Policy, pace: Pace, clock: Clock, base_url: str | None) -> None:
         """The parent's set-up is skipped: it keeps the key in plain sight and sets a process-wide proxy."""
         self.api_key = ""
         self.proxies = None
@@ -130,7 +128,7 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
         self._pace.wait()
         reply = self._without_key(self._exchange(url))
         if reply.trouble:
-            raise UnreachableError(SERVICE, series, reply.trouble)
+            raise Unreachable(SERVICE, series, reply.trouble)
         return self._understood(series, url, reply)
 
     def _exchange(self, url: str) -> Reply:
@@ -151,9 +149,7 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
             return Reply(trouble=slow)
         except urllib.error.URLError as error:
             timed_out = isinstance(error.reason, TimeoutError)
-            return Reply(
-                trouble=slow if timed_out else f"could not be reached ({type(error.reason).__name__})"
-            )
+            return Reply(trouble=slow if timed_out else f"could not be reached ({type(error.reason).__name__})")
         except http.client.IncompleteRead:
             return Reply(trouble="the connection was dropped before the answer was complete")
         except (http.client.HTTPException, OSError, ValueError) as error:
@@ -177,13 +173,13 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
         count = int(root.get("count", len(root)))
         if count > len(root):
             what = f"{count} rows asked for, {len(root)} sent"
-            raise TooMuchError(SERVICE, series, what, share=ROWS_PER_REQUEST / count)
+            raise TooMuch(SERVICE, series, what, share=ROWS_PER_REQUEST / count)
         return root
 
     def _refused(self, series: str, status: int, message: str, reply: Reply) -> SourceError:
         said = " ".join(message.split())[:300]
         if "api_key" in said:
-            return KeyRejectedError(
+            return KeyRejected(
                 SERVICE,
                 series,
                 f"the API key was not accepted (HTTP {status})",
@@ -192,13 +188,13 @@ class KeyedFred(fredapi.Fred):  # type: ignore[misc]
             )
         if "does not exist" in said:
             what = f"unknown series (HTTP {status}: {said})"
-            return UnknownSeriesError(SERVICE, series, what, status=status, remedy=CORRECT_IT)
+            return UnknownSeries(SERVICE, series, what, status=status, remedy=CORRECT_IT)
         if "exceeds the maximum number of vintage dates" in said:
-            return TooMuchError(SERVICE, series, said, share=0.5)
+            return TooMuch(SERVICE, series, said, share=0.5)
         header = next((v for k, v in (reply.headers or {}).items() if k.lower() == "retry-after"), None)
         retry_after = retry_after_seconds(header, self._clock.now())
         error = error_for_status(SERVICE, series, status, retry_after=retry_after, said=said)
-        return error or MalformedError(SERVICE, series, f"answered with an error: {said}", status=status)
+        return error or Malformed(SERVICE, series, f"answered with an error: {said}", status=status)
 
 
 def _read(response: Any, deadline: float) -> bytes | None:
@@ -265,9 +261,7 @@ class Fred:
         answers = [self._one(breaker, one, stored.get(one.id)) for one in series]
         notes = [note for answer in answers for note in answer.notes]
         if self._client is None:
-            notes.insert(
-                0, Note(SERVICE, "no FRED_API_KEY: the keyless CSV endpoint was used, without vintages")
-            )
+            notes.insert(0, Note(SERVICE, "no FRED_API_KEY: the keyless CSV endpoint was used, without vintages"))
             log.info("%s", notes[0])
         return Delivered(
             rows=pl.concat([MacroObservations.create_empty(), *(a.rows for a in answers)]),
@@ -280,15 +274,13 @@ class Fred:
             breaker.check(series.id)
             rows = self._rows(series, watermark)
             if rows.is_empty() and watermark is None:
-                raise NothingDeliveredError(
-                    SERVICE, series.id, "answered without any observation", remedy=CORRECT_IT
-                )
+                raise NothingDelivered(SERVICE, series.id, "answered without any observation", remedy=CORRECT_IT)
         except SourceError as error:
             failure = error
         else:
             breaker.succeeded()
             return _told(series, rows, watermark)
-        breaker.failed(failure, hopeless=isinstance(failure, KeyRejectedError))
+        breaker.failed(failure, hopeless=isinstance(failure, KeyRejected))
         resumes = None if watermark is None else days_back(series, watermark, self._lookback)
         told = failure.keeping(watermark, resumes)
         log.warning("%s", told)
@@ -296,7 +288,7 @@ class Fred:
 
     def _rows(self, series: Series, watermark: date | None) -> pl.DataFrame:
         if not SERIES_ID.fullmatch(series.id):
-            raise UnknownSeriesError(SERVICE, series.id, "not an id FRED could know", remedy=CORRECT_IT)
+            raise UnknownSeries(SERVICE, series.id, "not an id FRED could know", remedy=CORRECT_IT)
         start = None if watermark is None else days_back(series, watermark, self._lookback)
         if self._client is None:
             return self._from_csv(series, start)
@@ -341,7 +333,7 @@ class Fred:
             last = vintages[following] - timedelta(days=1) if following < len(vintages) else None
             try:
                 pieces.append((first, self._releases(client, series, first, last)))
-            except TooMuchError as error:
+            except TooMuch as error:
                 if size == 1:
                     raise
                 size = max(1, int(min(size, len(vintages) - position) * min(error.share, 0.5)))
@@ -369,9 +361,7 @@ class Fred:
                 return request()
             except (ValueError, TypeError, KeyError) as error:
                 kind = type(error).__name__
-            raise MalformedError(
-                SERVICE, series, f"answered with observations that cannot be read ({kind})", status=200
-            )
+            raise Malformed(SERVICE, series, f"answered with observations that cannot be read ({kind})", status=200)
 
         return Patience(self._policy, self._clock).call(attempt)
 
@@ -431,24 +421,17 @@ def join_vintages(pieces: Sequence[tuple[date, pl.DataFrame]], since: date | Non
 
 
 def read_csv(series: str, body: str) -> pl.DataFrame:
-    """Rows of fredgraph.csv, either header; raises MalformedError for anything else."""
+    """Rows of fredgraph.csv, either header; raises Malformed for anything else."""
     lines = list(csv.reader(body.splitlines()))
-    if (
-        not lines
-        or len(lines[0]) != 2
-        or lines[0][0] not in ("observation_date", "DATE")
-        or lines[0][1] != series
-    ):
+    if not lines or len(lines[0]) != 2 or lines[0][0] not in ("observation_date", "DATE") or lines[0][1] != series:
         raise not_data(SERVICE, series, f"CSV with a column {series}", body)
     if not body.endswith("\n"):
-        raise MalformedError(SERVICE, series, "the CSV is cut off in its last line", status=200)
+        raise Malformed(SERVICE, series, "the CSV is cut off in its last line", status=200)
     try:
         observed = [(pd.Timestamp(day), float(value)) for day, value in lines[1:] if value not in ("", ".")]
     except ValueError:
         observed = None
     if observed is None:
-        raise MalformedError(
-            SERVICE, series, "the CSV has lines that are not a date and a number", status=200
-        )
+        raise Malformed(SERVICE, series, "the CSV has lines that are not a date and a number", status=200)
     dates, values = [day for day, _ in observed], [value for _, value in observed]
     return _rows(series, dates, [None] * len(dates), values)

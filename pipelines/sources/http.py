@@ -21,15 +21,15 @@ from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from pipelines.sources.errors import (
-    BadRequestError,
-    MalformedError,
-    NotAskedError,
-    RateLimitedError,
-    RefusedError,
-    ServiceDownError,
+    BadRequest,
+    Malformed,
+    NotAsked,
+    RateLimited,
+    Refused,
+    ServiceDown,
     SourceError,
-    UnknownSeriesError,
-    UnreachableError,
+    UnknownSeries,
+    Unreachable,
 )
 
 T = TypeVar("T")
@@ -124,14 +124,14 @@ class Breaker:
         self._hopeless = False
 
     def check(self, series: str) -> None:
-        """Raise NotAskedError while open."""
+        """Raise NotAsked while open."""
         with self._lock:
             last, row = self._last, self._row
             closed = last is None or not (self._hopeless or row >= self._limit)
         if closed or last is None:
             return
         failed = "1 series" if row == 1 else f"{row} series in a row"
-        raise NotAskedError(
+        raise NotAsked(
             self._service, series, f"not asked, {failed} had failed before it (last: {last.what})",
             remedy=last.remedy, status=last.status,
         )  # fmt: skip
@@ -146,7 +146,7 @@ class Breaker:
         with self._lock:
             if not error.service_level:
                 self._row = 0
-            elif not isinstance(error, NotAskedError):
+            elif not isinstance(error, NotAsked):
                 self._row += 1
                 self._last = error
                 self._hopeless = self._hopeless or hopeless
@@ -235,19 +235,19 @@ def error_for_status(
         return None
     what = f"HTTP {status}" + (f" ({said})" if said else "")
     if status == 429:
-        return RateLimitedError(service, series, what, status=status, retry_after=retry_after)
+        return RateLimited(service, series, what, status=status, retry_after=retry_after)
     if status >= 500:
-        return ServiceDownError(service, series, what, status=status, retry_after=retry_after)
+        return ServiceDown(service, series, what, status=status, retry_after=retry_after)
     if status == 408:
-        return UnreachableError(service, series, what, status=status)
+        return Unreachable(service, series, what, status=status)
     if status in (401, 403, 407, 423, 451):
         remedy = f"Open {service} in a browser from this machine; a proxy or a bot wall may stand between"
-        return RefusedError(service, series, what, status=status, remedy=remedy)
+        return Refused(service, series, what, status=status, remedy=remedy)
     if status in (404, 410):
         remedy = f"Check the id at {service}; correct or remove its entry in assets/catalog.toml"
-        return UnknownSeriesError(service, series, what, status=status, remedy=remedy)
+        return UnknownSeries(service, series, what, status=status, remedy=remedy)
     remedy = f"Check the id in assets/catalog.toml; if it is right, {service} has changed its interface"
-    return BadRequestError(service, series, what, status=status, remedy=remedy)
+    return BadRequest(service, series, what, status=status, remedy=remedy)
 
 
 def looks_like_html(body: str) -> bool:
@@ -281,7 +281,7 @@ class Http:
         self._pace.wait()
         reply = self._exchange(path, params)
         if isinstance(reply, str):
-            raise UnreachableError(self._service, series, reply)
+            raise Unreachable(self._service, series, reply)
         status, headers, body = reply
         retry_after = retry_after_seconds(headers.get("retry-after"), self._clock.now())
         error = error_for_status(self._service, series, status, retry_after=retry_after)
@@ -316,12 +316,12 @@ class Http:
             return f"could not be reached ({type(error).__name__})"
 
 
-def not_data(service: str, series: str, expected: str, body: str) -> MalformedError:
+def not_data(service: str, series: str, expected: str, body: str) -> Malformed:
     """The error for an answer that came with 200 and is not what was asked for."""
     found = "something else, or only a part of it,"
     if looks_like_html(body) or not body.strip():
         found = "an HTML page" if body.strip() else "nothing"
-    return MalformedError(
+    return Malformed(
         service, series, f"answered 200 with {found} where {expected} belongs", status=200,
         remedy=TRY_AGAIN_OR_LOOK.format(service=service),
     )  # fmt: skip

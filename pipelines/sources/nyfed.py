@@ -19,11 +19,11 @@ import polars as pl
 
 from assets.contracts.raw import MacroObservations, TreasuryOperations
 from pipelines.sources.errors import (
-    BadRequestError,
+    BadRequest,
     Delivered,
-    MalformedError,
+    Malformed,
     Note,
-    RateLimitedError,
+    RateLimited,
     SourceError,
 )
 from pipelines.sources.http import Clock, Http, Pace, Patience, Policy, not_data
@@ -65,9 +65,7 @@ class NyFed:
         start = FIRST_DAY if stored is None else stored - self._lookback
         params = {"startDate": start.isoformat(), "endDate": today.isoformat()}
         try:
-            found = self._records(
-                "/tsy/all/results/summary/search.json", params, OPERATIONS, ("treasury", "auctions")
-            )
+            found = self._records("/tsy/all/results/summary/search.json", params, OPERATIONS, ("treasury", "auctions"))
             rows, notes = operations(found)
         except SourceError as error:
             failure = error
@@ -98,11 +96,11 @@ class NyFed:
         def ask() -> list[Record]:
             try:
                 body = self._http.text(path, params, series)
-            except BadRequestError as error:
+            except BadRequest as error:
                 hurry = error
             else:
                 return _listed(body, series, keys)
-            raise RateLimitedError(SERVICE, series, f"HTTP {hurry.status}", status=hurry.status)
+            raise RateLimited(SERVICE, series, f"HTTP {hurry.status}", status=hurry.status)
 
         return Patience(self._policy, self._clock).call(ask)
 
@@ -114,12 +112,10 @@ class NyFed:
         except (KeyError, ValueError, TypeError):
             pairs = None
         if pairs is None:
-            raise MalformedError(SERVICE, series, "answered with rows that cannot be read", status=200)
+            raise Malformed(SERVICE, series, "answered with rows that cannot be read", status=200)
         schema = {"date": pl.Date, "value": pl.Float64}
         frame = pl.DataFrame({"date": list(pairs), "value": list(pairs.values())}, schema=schema)
-        frame = frame.with_columns(series_id=pl.lit(series), realtime_start=pl.lit(None, pl.Date)).drop_nulls(
-            "value"
-        )
+        frame = frame.with_columns(series_id=pl.lit(series), realtime_start=pl.lit(None, pl.Date)).drop_nulls("value")
         return frame.sort("date").select(MacroObservations.create_empty().columns)
 
 
@@ -156,9 +152,7 @@ def operations(found: Sequence[Record]) -> tuple[pl.DataFrame, tuple[Note, ...]]
     if not unreadable:
         return frame, ()
     listed = ", ".join(unreadable[:5])
-    return frame, (
-        Note(OPERATIONS, f"{len(unreadable)} operations cannot be read and were left out: {listed}"),
-    )
+    return frame, (Note(OPERATIONS, f"{len(unreadable)} operations cannot be read and were left out: {listed}"),)
 
 
 def _operation(record: Record) -> Record:

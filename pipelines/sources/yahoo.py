@@ -50,14 +50,14 @@ from assets.contracts.raw import PriceBars
 from assets.upstream import Watermarks
 from pipelines.sources.errors import (
     Delivered,
-    MalformedError,
+    Malformed,
     Note,
-    NothingDeliveredError,
-    RateLimitedError,
-    ServiceDownError,
+    NothingDelivered,
+    RateLimited,
+    ServiceDown,
     SourceError,
-    UnknownSeriesError,
-    UnreachableError,
+    UnknownSeries,
+    Unreachable,
 )
 from pipelines.sources.http import (
     Breaker,
@@ -121,11 +121,7 @@ def day_ends(symbol: Symbol, day: date) -> datetime:
     """
     if symbol.frequency == "calendar_day":
         return datetime.combine(day + timedelta(days=1), time(), UTC)
-    if (
-        symbol.role not in TRADES_UNTIL_FIVE
-        and day >= CALENDAR_STARTS
-        and calendar().is_session(day.isoformat())
-    ):
+    if symbol.role not in TRADES_UNTIL_FIVE and day >= CALENDAR_STARTS and calendar().is_session(day.isoformat()):
         return calendar().session_close(day.isoformat()).to_pydatetime()  # type: ignore[no-any-return]
     return datetime.combine(day, time(17), NEW_YORK).astimezone(UTC)
 
@@ -238,9 +234,7 @@ class PoliteSession(curl.Session):  # type: ignore[type-arg]
         if error is None and said:
             error = _complaint(symbol, said)
         elif error is None and chart and not chart.get("result"):
-            error = NothingDeliveredError(
-                SERVICE, symbol, "answered without any bar", remedy=LOOK_IT_UP, status=200
-            )
+            error = NothingDelivered(SERVICE, symbol, "answered without any bar", remedy=LOOK_IT_UP, status=200)
         if error is None:
             _read_stamps(seen, chart)
         elif response.status_code != 401:  # a stale crumb: the client fetches a new one and asks once more
@@ -260,8 +254,8 @@ def _chart(body: str) -> dict[str, Any]:
 def _complaint(symbol: str, said: str) -> SourceError:
     """An error that came with 200."""
     if "delisted" in said.lower() or "not found" in said.lower() or "doesn't exist" in said.lower():
-        return UnknownSeriesError(SERVICE, symbol, f"unknown symbol ({said})", status=200, remedy=CORRECT_IT)
-    return MalformedError(SERVICE, symbol, f"answered with an error: {said}", status=200)
+        return UnknownSeries(SERVICE, symbol, f"unknown symbol ({said})", status=200, remedy=CORRECT_IT)
+    return Malformed(SERVICE, symbol, f"answered with an error: {said}", status=200)
 
 
 def _read_stamps(seen: Seen, chart: Mapping[str, Any]) -> None:
@@ -344,7 +338,7 @@ class Yahoo:
             breaker.succeeded()
             return self._judge(symbol, watermark, start, bars)
         breaker.failed(failure)
-        if symbol.role == FED_FUNDS and isinstance(failure, UnknownSeriesError | NothingDeliveredError):
+        if symbol.role == FED_FUNDS and isinstance(failure, UnknownSeries | NothingDelivered):
             log.info("%s", failure)
             note = Note(symbol.id, "not listed at Yahoo; the rate path ends before it")
             return Delivered(rows=PriceBars.create_empty(), notes=(note,))
@@ -393,28 +387,24 @@ class Yahoo:
     def _translate(self, symbol: str, seen: Seen, error: Exception) -> SourceError:
         """What a client's exception means."""
         if isinstance(error, YFRateLimitError):
-            return RateLimitedError(SERVICE, symbol, "HTTP 429", status=429)
+            return RateLimited(SERVICE, symbol, "HTTP 429", status=429)
         if isinstance(error, curl.exceptions.Timeout):
-            return UnreachableError(SERVICE, symbol, f"no answer within {self._policy.timeout_seconds:g} s")
+            return Unreachable(SERVICE, symbol, f"no answer within {self._policy.timeout_seconds:g} s")
         if isinstance(error, PeeweeException):
-            return UnreachableError(SERVICE, symbol, f"the client's cache failed ({type(error).__name__})")
+            return Unreachable(SERVICE, symbol, f"the client's cache failed ({type(error).__name__})")
         if isinstance(error, RequestException) and not isinstance(error, curl.exceptions.HTTPError):
-            return UnreachableError(SERVICE, symbol, "the connection failed or was dropped")
+            return Unreachable(SERVICE, symbol, "the connection failed or was dropped")
         refused = error_for_status(SERVICE, symbol, seen.status or 0)
         if refused is not None:
             return refused
         if isinstance(error, YFTickerMissingError):
-            return NothingDeliveredError(
-                SERVICE, symbol, "answered without any bar", remedy=LOOK_IT_UP, status=200
-            )
+            return NothingDelivered(SERVICE, symbol, "answered without any bar", remedy=LOOK_IT_UP, status=200)
         if isinstance(error, json.JSONDecodeError):
             return not_data(SERVICE, symbol, "JSON", error.doc)
         if isinstance(error, YFException):
-            return ServiceDownError(
-                SERVICE, symbol, f"answered that it cannot: {error}"[:200], status=seen.status
-            )
+            return ServiceDown(SERVICE, symbol, f"answered that it cannot: {error}"[:200], status=seen.status)
         what = f"answered with bars that do not fit together ({type(error).__name__})"
-        return MalformedError(SERVICE, symbol, what, status=seen.status)
+        return Malformed(SERVICE, symbol, what, status=seen.status)
 
     def _today(self, symbol: Symbol) -> date:
         zone: tzinfo = UTC if symbol.frequency == "calendar_day" else NEW_YORK
@@ -432,9 +422,7 @@ class Yahoo:
         for note in notes:
             log.warning("Yahoo %s", note)
         if frame.is_empty():
-            empty = NothingDeliveredError(
-                SERVICE, symbol.id, f"answered without a usable bar since {start.isoformat()}"
-            )
+            empty = NothingDelivered(SERVICE, symbol.id, f"answered without a usable bar since {start.isoformat()}")
             return Delivered(rows=frame, missing=self._lost(symbol, watermark, empty).missing, notes=notes)
         log.info(
             "Yahoo %s: %d bars, %s to %s%s",
@@ -450,9 +438,7 @@ class Yahoo:
         margin = SETTLE_MARGIN_UTC_DAY if symbol.frequency == "calendar_day" else SETTLE_MARGIN
         return self._clock.now() >= day_ends(symbol, day) + margin
 
-    def _compare_with_calendar(
-        self, symbol: Symbol, frame: pl.DataFrame, start: date, remarks: Remarks
-    ) -> None:
+    def _compare_with_calendar(self, symbol: Symbol, frame: pl.DataFrame, start: date, remarks: Remarks) -> None:
         """Note the days on which there must be a bar and is none."""
         if frame.is_empty():
             return
@@ -521,9 +507,7 @@ def _without_damage(frame: pl.DataFrame, today: date, answer: Answer, remarks: R
     close = pl.coalesce("close", "adj_close")
     empty, event = close.is_null(), pl.col("event")
     remarks.add("a dividend or split without a bar on", _days(frame, empty & event), "left out")
-    remarks.add(
-        "no close on", _days(frame, empty & ~event), "left out, asked for again while inside the lookback"
-    )
+    remarks.add("no close on", _days(frame, empty & ~event), "left out, asked for again while inside the lookback")
     remarks.add("a price of zero or less on", _days(frame, close <= 0), "left out")
     remarks.add("bars beyond the end asked for,", _days(frame, pl.col("date") > today), "left out")
     remarks.add("several bars for", _repeated(answer.seen.stamps), "one kept")

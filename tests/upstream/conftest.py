@@ -12,9 +12,7 @@ import pytest
 from pipelines.sources.http import Policy
 from tests.upstream.services import FakeClock
 
-QUICK = Policy(
-    timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0
-)
+QUICK = Policy(timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0)
 
 
 @pytest.fixture

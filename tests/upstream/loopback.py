@@ -1,10 +1,12 @@
 """A loopback internet: real hosts' names, real wire formats, faults on demand, every request counted.
 
-Here: one server that answers for many hosts, either as a TLS-terminating CONNECT proxy with a CA of its own (clients are
-sent there by environment variables alone) or at plain addresses for clients with a configurable base, and the script
-of faults. Not here: what the services say when they are well (tests.upstream.services).
+Here: one server that answers for many hosts, either as a TLS-terminating CONNECT proxy with a CA of its own
+(clients are sent there by environment variables alone) or at plain addresses for clients with a
+configurable base, and the script of faults. Not here: what the services say when they are well
+(tests.upstream.services).
 
-Everything is bounded: threads are daemons, a hang ends when the server does, and `Loopback` is a context manager.
+Everything is bounded: threads are daemons, a hang ends when the server does, and `Loopback` is a context
+manager.
 """
 
 from __future__ import annotations
@@ -63,9 +65,9 @@ Service = Callable[[Request], Answer]
 class Fault:
     """What goes wrong with one request.
 
-    answer: replaces the service's answer. hang: says nothing until the client gives up. drop: closes without a word.
-    cut: announces the whole body and closes after half of it. short: sends half of the body as if it were all. rewrite:
-    the service's own body, changed.
+    answer: replaces the service's answer. hang: says nothing until the client gives up. drop: closes
+    without a word. cut: announces the whole body and closes after half of it. short: sends half of the body
+    as if it were all. rewrite: the service's own body, changed.
     """
 
     kind: Literal["answer", "hang", "drop", "cut", "short", "rewrite"]
@@ -220,7 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
-    def do_CONNECT(self) -> None:  # noqa: N802
+    def do_CONNECT(self) -> None:
         host = self.path.rpartition(":")[0]
         self.send_response(200, "Connection established")
         self.end_headers()
@@ -229,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile, self.wfile = secured.makefile("rb", -1), secured.makefile("wb", 0)
         self._tunnel, self.close_connection = host, False
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         loopback = self.server.loopback
         request = self._request()
         loopback.note(request)
@@ -289,9 +291,7 @@ class _Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback authority")])
-        self._certificate = self._signed(
-            self._name, self._key, x509.BasicConstraints(ca=True, path_length=None)
-        )
+        self._certificate = self._signed(self._name, self._key, x509.BasicConstraints(ca=True, path_length=None))
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._lock = threading.Lock()
         self.bundle = folder / "authority.pem"

@@ -148,23 +148,21 @@ class YahooWorld:
     def _bar(self, symbol: str, day: date) -> dict[str, Any]:
         close = self.close_of(symbol, day)
         opening = self._opening(symbol, day)
-        settled = self.clock.now() >= opening + timedelta(hours=24 if symbol.endswith("-USD") else 12)
-        later = [
-            amount
-            for (s, d), amount in self.dividends.items()
-            if s == symbol and day < d <= self.clock.now().date()
-        ]
+        day_length = timedelta(hours=24 if symbol.endswith("-USD") else 12)
+        settled = self.clock.now() >= opening + day_length
+        later = [a for (s, d), a in self.dividends.items() if s == symbol and day < d <= self.clock.now().date()]
         factor = math.prod(1 - amount / close for amount in later)
         shown = close if settled else round(close * 1.01, 4)
+        last_trade = min(self.clock.now(), opening + timedelta(hours=6.5)) + timedelta(seconds=1)
         return {
-            "stamp": int(opening.timestamp() if settled else min(self.clock.now(), opening + timedelta(hours=6.5)).timestamp()) + (0 if settled else 1),
+            "stamp": int((opening if settled else last_trade).timestamp()),
             "open": shown * 0.99,
             "high": shown * 1.02,
             "low": shown * 0.98,
             "close": shown,
             "adj_close": shown * factor,
             "volume": 1000 + day.day if settled else 500,
-        }  # fmt: skip
+        }
 
 
 # ------------------------------------------------------------------ FRED
@@ -236,8 +234,8 @@ class FredWorld:
             inside = [day for day in self._vintage_dates(series) if start <= day <= end]
             if len(inside) > self.vintage_limit:
                 return _xml_error(
-                    f"Bad Request.  There are {len(inside)} vintage dates in the specified real-time period: {start} to "
-                    f"{end}.  This exceeds the maximum number of vintage dates allowed ({self.vintage_limit})."
+                    f"Bad Request.  There are {len(inside)} vintage dates in the specified real-time period: "
+                    f"{start} to {end}.  This exceeds the maximum number of vintage dates allowed ({self.vintage_limit})."
                 )
             rows = [
                 (d, max(f, start), min(t, end), v)
@@ -249,9 +247,7 @@ class FredWorld:
             f'<observation realtime_start="{f}" realtime_end="{t}" date="{d}" value="{"." if v is None else v}"/>'
             for d, f, t, v in rows[: self.row_limit]
         )
-        return _xml(
-            f'<observations count="{len(rows)}" offset="0" limit="{self.row_limit}">{items}</observations>'
-        )
+        return _xml(f'<observations count="{len(rows)}" offset="0" limit="{self.row_limit}">{items}</observations>')
 
 
 def _xml(body: str) -> Answer:
@@ -315,8 +311,7 @@ class FarsideWorld:
             for day, cells, total in self.days
         )
         footer = "".join(
-            f"<tr><td>{name}</td>{'<td>1,000.0</td>' * (len(self.funds) + 1)}</tr>"
-            for name in ("Total", "Average")
+            f"<tr><td>{name}</td>{'<td>1,000.0</td>' * (len(self.funds) + 1)}</tr>" for name in ("Total", "Average")
         )
         page = f"<!DOCTYPE html><html><body><table><thead><tr>{header}</tr></thead>{rows}{footer}</table></body></html>"
         return Answer(page, content_type="text/html; charset=UTF-8")

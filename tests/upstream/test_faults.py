@@ -1,7 +1,7 @@
 """Every service, every way to fail: the right data in the end, or an error that says which, what and what to do.
 
-One table for all services; a service differs only in how it is asked, what its own unknown id and empty window look
-like, and where it tries more or less often. The server counts the requests.
+One table for all services; a service differs only in how it is asked, what its own unknown id and empty
+window look like, and where it tries more or less often. The server counts the requests.
 """
 
 from __future__ import annotations
@@ -133,14 +133,16 @@ NO_BARS = {
         "error": None,
     }
 }
-NOT_FOUND = '{"chart":{"result":null,"error":{"code":"Not Found","description":"No data found, symbol may be delisted"}}}'
+NOT_FOUND = json.dumps(
+    {"chart": {"result": None, "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"}}}
+)
 NO_SERIES = '<?xml version="1.0" ?><error code="400" message="Bad Request.  The series does not exist." />'
 XML_LINE, CSV_LINE, ROW = r"<observation [^>]*/>", r"\d{4}-\d\d-\d\d,[^\n]*\n", r"<tr><td><span>.*?</tr>"
 
 SERVICES = [
     Service(
         name="Yahoo", id="^RUT", needle="chart/^RUT?period1",
-        ask=lambda up: up.price_bars([symbol("^RUT"), symbol("BTC-USD")], {"^RUT": LAST_STORED, "BTC-USD": LAST_STORED}),
+        ask=lambda up: up.price_bars([symbol("^RUT"), symbol("BTC-USD")], dict.fromkeys(("^RUT", "BTC-USD"), LAST_STORED)),
         unknown=status(404, body=NOT_FOUND), empty=answering(json.dumps(NO_BARS)), empty_is_missing=True,
         duplicated=_chart(_double_second), unordered=_chart(_backwards),
         exact={"401 page": 2}, per_try=2,
@@ -314,15 +316,11 @@ def test_a_fault_that_stays_is_told_with_series_reason_and_remedy(
     assert len(fetched.missing[0].remedy) > 20
     assert rows_of(service, fetched).is_empty()
     expected = service.exact.get(case, requests)
-    assert (
-        expected <= world.server.count(service.needle) <= expected * (service.per_try if fault == DROP else 1)
-    )
+    assert expected <= world.server.count(service.needle) <= expected * (service.per_try if fault == DROP else 1)
 
 
 @every_service
-def test_one_dead_series_does_not_stop_the_others(
-    service: Service, world: World, healthy: pl.DataFrame
-) -> None:
+def test_one_dead_series_does_not_stop_the_others(service: Service, world: World, healthy: pl.DataFrame) -> None:
     world.server.script.fail(service.needle, status(500), forever=True)
     fetched = service.ask(world.upstream(keyed=service.keyed))
     alone = service.id in ("treasury_operations", "etf_flows")
@@ -330,9 +328,7 @@ def test_one_dead_series_does_not_stop_the_others(
 
 
 @every_service
-def test_an_unknown_id_is_asked_for_once_and_told(
-    service: Service, world: World, healthy: pl.DataFrame
-) -> None:
+def test_an_unknown_id_is_asked_for_once_and_told(service: Service, world: World, healthy: pl.DataFrame) -> None:
     world.server.script.fail(service.needle, service.unknown, forever=True)
     missing = service.ask(world.upstream(keyed=service.keyed)).missing
     assert [m.id for m in missing] == [service.id]
@@ -489,11 +485,7 @@ def test_after_the_first_night_each_symbol_and_series_costs_one_request(world: W
     for night in range(3):
         world.clock.turn_to(moment + timedelta(days=night))
         upstream = world.upstream(keyed=True)
-        stored = (
-            {}
-            if night == 0
-            else dict.fromkeys((e.id for e in (*CATALOG.symbol, *CATALOG.series)), LAST_STORED)
-        )
+        stored = {} if night == 0 else dict.fromkeys((e.id for e in (*CATALOG.symbol, *CATALOG.series)), LAST_STORED)
         world.server.forget()
         prices = upstream.price_bars(CATALOG.symbol, stored)
         macro = upstream.macro_observations(CATALOG.series, stored)

@@ -19,13 +19,13 @@ from assets.catalog import Series
 from pipelines.sources import fred as module
 from pipelines.sources.errors import (
     Delivered,
-    KeyRejectedError,
-    MalformedError,
-    RateLimitedError,
-    ServiceDownError,
+    KeyRejected,
+    Malformed,
+    RateLimited,
+    ServiceDown,
     SourceError,
-    UnknownSeriesError,
-    UnreachableError,
+    UnknownSeries,
+    Unreachable,
 )
 from pipelines.sources.fred import Fred, days_back, join_vintages, read_csv
 from pipelines.sources.http import Policy
@@ -222,9 +222,9 @@ def test_recorded_documents_are_read(
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("xml_error_400_key_not_registered", KeyRejectedError),
-        ("xml_error_400_key_not_set", KeyRejectedError),
-        ("xml_error_400_series_does_not_exist", UnknownSeriesError),
+        ("xml_error_400_key_not_registered", KeyRejected),
+        ("xml_error_400_key_not_set", KeyRejected),
+        ("xml_error_400_series_does_not_exist", UnknownSeries),
     ],
 )
 def test_recorded_errors_have_their_type_and_status(
@@ -278,7 +278,7 @@ def test_a_csv_cell_without_a_value_is_no_observation(missing: str) -> None:
     ],
 )
 def test_csv_that_is_none_is_an_error(body: str) -> None:
-    with pytest.raises(MalformedError, match="FRED X: "):
+    with pytest.raises(Malformed, match="FRED X: "):
         read_csv("X", body)
 
 
@@ -297,17 +297,17 @@ def test_without_vintages_a_revised_series_is_read_whole(office: Office) -> None
 
 # ------------------------------------------------------------------ the key
 FAULTS: list[tuple[str, Fault, type[SourceError]]] = [
-    ("rejected", status(400, body=f'<error code="400" message="api_key {KEY} is not registered"/>'), KeyRejectedError),
-    ("echoed", status(500, body=f'<error code="500" message="cannot serve {KEY}"/>'), ServiceDownError),
-    ("rate limit", status(429), RateLimitedError),
-    ("dropped", DROP, UnreachableError),
-    ("cut", CUT, UnreachableError),
-    ("page", HTML_200, MalformedError),
-    ("page with the address", answering(f"<html>/fred?api_key={KEY}</html>", "text/html"), MalformedError),
+    ("rejected", status(400, body=f'<error code="400" message="api_key {KEY} is not registered"/>'), KeyRejected),
+    ("echoed", status(500, body=f'<error code="500" message="cannot serve {KEY}"/>'), ServiceDown),
+    ("rate limit", status(429), RateLimited),
+    ("dropped", DROP, Unreachable),
+    ("cut", CUT, Unreachable),
+    ("page", HTML_200, Malformed),
+    ("page with the address", answering(f"<html>/fred?api_key={KEY}</html>", "text/html"), Malformed),
     ("not a number", answering('<observations count="1"><observation date="2026-11-02" value="x"/></observations>'),
-     MalformedError),
+     Malformed),
     ("not a date", answering('<observations count="1"><observation date="x" value="1"/></observations>'),
-     MalformedError),
+     Malformed),
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assets.contracts.raw import MacroObservations, TreasuryOperations
-from pipelines.sources.errors import MalformedError
+from pipelines.sources.errors import Malformed
 from pipelines.sources.http import Policy
 from pipelines.sources.nyfed import NyFed, operations
 from tests.upstream.conftest import Recordings
@@ -79,7 +79,7 @@ def test_one_unreadable_operation_is_told_and_does_not_hide_the_others() -> None
 
 def test_rates_that_are_none_are_an_error(server: Loopback, desk: NyFed) -> None:
     server.services[NYFED] = lambda request: Answer('{"refRates":[{"effectiveDate":"x","percentRate":1}]}')
-    with pytest.raises(MalformedError, match="New York Fed EFFR"):
+    with pytest.raises(Malformed, match="New York Fed EFFR"):
         desk.reference_rate("EFFR", DAY, DAY)
 
 

@@ -201,7 +201,8 @@ def test_a_missing_crypto_day_is_told(market: Market) -> None:
 
 
 def test_arrays_of_unequal_length_are_an_error(market: Market) -> None:
-    market.running.script.fail(THE_RUT, rewriting(lambda body: body.replace('"open": [', '"open": [1.0, ')), forever=True)
+    one_more = rewriting(lambda body: body.replace('"open": [', '"open": [1.0, '))
+    market.running.script.fail(THE_RUT, one_more, forever=True)
     (missing,) = market.ask(RUT).missing
     assert "bars that do not fit together" in missing.reason
 
@@ -347,7 +348,7 @@ def test_recorded_charts_are_read(
     assert not fetched.rows["provisional"].any()
 
 
-def test_a_recorded_chart_with_split_and_dividend_keeps_unadjusted_closes(recordings: Recordings, market: Market) -> None:
+def test_a_recorded_chart_with_a_dividend_keeps_unadjusted_closes(recordings: Recordings, market: Market) -> None:
     asked = symbol("AAPL", role="fund", price="adj_close")
     name = "chart_AAPL_2020-08-31_2020-11-07_split_div"
     rows = replay(name, recordings, market, asked, datetime(2026, 11, 21, 3, 30, tzinfo=UTC)).rows
