@@ -235,7 +235,8 @@ class FredWorld:
             if len(inside) > self.vintage_limit:
                 return _xml_error(
                     f"Bad Request.  There are {len(inside)} vintage dates in the specified real-time period: "
-                    f"{start} to {end}.  This exceeds the maximum number of vintage dates allowed ({self.vintage_limit})."
+                    f"{start} to {end}.  This exceeds the maximum number of vintage dates allowed "
+                    f"({self.vintage_limit})."
                 )
             rows = [
                 (d, max(f, start), min(t, end), v)

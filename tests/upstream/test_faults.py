@@ -142,7 +142,7 @@ XML_LINE, CSV_LINE, ROW = r"<observation [^>]*/>", r"\d{4}-\d\d-\d\d,[^\n]*\n", 
 SERVICES = [
     Service(
         name="Yahoo", id="^RUT", needle="chart/^RUT?period1",
-        ask=lambda up: up.price_bars([symbol("^RUT"), symbol("BTC-USD")], dict.fromkeys(("^RUT", "BTC-USD"), LAST_STORED)),
+        ask=lambda up: up.price_bars([symbol("^RUT"), symbol("BTC-USD")], {"^RUT": LAST_STORED}),
         unknown=status(404, body=NOT_FOUND), empty=answering(json.dumps(NO_BARS)), empty_is_missing=True,
         duplicated=_chart(_double_second), unordered=_chart(_backwards),
         exact={"401 page": 2}, per_try=2,
