@@ -7,6 +7,7 @@ and FRED's transports, which belong to their client libraries and use the same p
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import deque
@@ -265,16 +266,22 @@ class Http:
         self._policy = policy
         self._pace = pace
         self._clock = clock
-        self._client = httpx.Client(
-            base_url=base_url,
-            timeout=policy.timeout_seconds,
+        self._base_url = base_url
+
+    @functools.cached_property
+    def _client(self) -> httpx.Client:
+        """Made when first used: reading the machine's certificates takes a while."""
+        return httpx.Client(
+            base_url=self._base_url,
+            timeout=self._policy.timeout_seconds,
             follow_redirects=True,
             headers={"user-agent": USER_AGENT},
         )
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if "_client" in self.__dict__:
+            self._client.close()
 
     def text(self, path: str, params: Mapping[str, str], series: str) -> str:
         """The body of one GET; raises the typed error of whatever went wrong."""
