@@ -92,7 +92,7 @@ def read_table(page: str) -> pl.DataFrame:
     heading = next((row for row in rows if "IBIT" in row and len(row) > 3), None)
     if heading is None:
         raise _no_table(page)
-    funds = [name.upper() for name in heading]
+    funds = [name.upper() for name in heading[:-1]] + ["TOTAL"]  # the last column is headed in another row, or here
     flows = [flow for row in rows if len(row) == len(heading) for flow in _day(funds, row)]
     if not flows:
         raise Malformed(SERVICE, SERIES, "the table has no day that can be read", status=200)

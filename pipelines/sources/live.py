@@ -7,7 +7,7 @@ how the configuration is read from the environment (pipelines.settings).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from assets.contracts.raw import FomcMeetings
 from assets.reference import load_fomc_calendar
 from assets.upstream import Fetched, Watermarks
 from pipelines.settings import Settings
+from pipelines.sources.cme import Cme
 from pipelines.sources.errors import Delivered
 from pipelines.sources.farside import Farside
 from pipelines.sources.fred import Fred
 from pipelines.sources.http import Clock, Policy, SystemClock
 from pipelines.sources.nyfed import NyFed
-from pipelines.sources.yahoo import NEW_YORK, Yahoo, fed_funds_contracts
+from pipelines.sources.yahoo import NEW_YORK, Yahoo, fed_funds_contracts, newest_settled_session
 
 
 def live_upstream(settings: Settings) -> LiveUpstream:
@@ -57,6 +58,7 @@ class LiveConfig:
     fredgraph_url: str | None = None
     nyfed_url: str | None = None
     farside_url: str | None = None
+    cme_url: str | None = None
 
 
 class LiveUpstream:
@@ -86,6 +88,8 @@ class LiveUpstream:
             csv_url=config.fredgraph_url,
         )
         self._nyfed = NyFed(config.policy, self._clock, base_url=config.nyfed_url)
+        once = replace(config.policy, tries=1, timeout_seconds=min(10.0, config.policy.timeout_seconds))
+        self._cme = Cme(once, self._clock, base_url=config.cme_url)
         self._farside = Farside(config.policy, self._clock, base_url=config.farside_url)
 
     @property
@@ -107,11 +111,23 @@ class LiveUpstream:
         return self._clock.now().astimezone(NEW_YORK).date()
 
     def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Delivered:
-        """Bars of the symbols, and of the fed funds futures of the coming months."""
+        """Bars of the symbols, and of the fed funds futures for the coming months."""
         contracts = fed_funds_contracts(self.today(), self._config.futures_months)
         asked = {symbol.id: symbol for symbol in (*contracts, *symbols)}
         ordered = [*symbols, *(c for c in contracts if asked[c.id] is c)]
-        return self._yahoo.price_bars(ordered, stored)
+        bars = self._yahoo.price_bars(ordered, stored)
+        unlisted = {c.id for c in contracts} - set(bars.rows["symbol"])
+        return self._with_settlements(bars, unlisted) if unlisted else bars
+
+    def _with_settlements(self, bars: Delivered, unlisted: set[str]) -> Delivered:
+        """CME's own settlements of the newest settled session, where Yahoo has no bars of a contract."""
+        settled = self._cme.settlements(unlisted, newest_settled_session(self.now()))
+        found = set(settled.rows["symbol"])
+        return Delivered(
+            rows=pl.concat([bars.rows, settled.rows]),
+            missing=tuple(m for m in bars.missing if m.id not in found),
+            notes=(*(n for n in bars.notes if n.id not in found), *settled.notes),
+        )
 
     def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Delivered:
         """Observations of the series."""
@@ -131,5 +147,5 @@ class LiveUpstream:
 
     def close(self) -> None:
         """Close the connections."""
-        for source in (self._fred, self._nyfed, self._farside):
+        for source in (self._fred, self._nyfed, self._farside, self._cme):
             source.close()

@@ -83,14 +83,9 @@ FED_FUNDS = "fed_funds_future"
 TRADES_UNTIL_FIVE = ("metal", "dollar", FED_FUNDS)
 CHART = "/v8/finance/chart/"
 CRUMB = re.compile(r"[^\s<>]{1,64}")
+COOKIE_HOSTS = ("fc.yahoo.com", "guce.yahoo.com")
 COOKIE_TRIES = 2
-UNREADABLE = (
-    ValueError,
-    KeyError,
-    TypeError,
-    IndexError,
-    AttributeError,
-)  # yfinance, given an unexpected answer
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)  # yfinance, given an odd answer
 CORRECT_IT = "Check the symbol on finance.yahoo.com; correct or remove its entry in assets/catalog.toml"
 LOOK_IT_UP = "The next run asks again; if it repeats, look the symbol up on finance.yahoo.com"
 MONTH_CODES = "FGHJKMNQUVXZ"
@@ -124,6 +119,14 @@ def day_ends(symbol: Symbol, day: date) -> datetime:
     if symbol.role not in TRADES_UNTIL_FIVE and day >= CALENDAR_STARTS and calendar().is_session(day.isoformat()):
         return calendar().session_close(day.isoformat()).to_pydatetime()  # type: ignore[no-any-return]
     return datetime.combine(day, time(17), NEW_YORK).astimezone(UTC)
+
+
+def newest_settled_session(now: datetime) -> date:
+    """The last session whose futures have settled."""
+    today = now.astimezone(NEW_YORK).date()
+    recent = sessions_between(today - timedelta(days=14), today)
+    closed = [day for day in recent if datetime.combine(day, time(17), NEW_YORK) + SETTLE_MARGIN <= now]
+    return closed[-1]
 
 
 def days_back(symbol: Symbol, stored: date, lookback: int) -> date:
@@ -219,7 +222,7 @@ class PoliteSession(curl.Session):  # type: ignore[type-arg]
         if place.endswith("getcrumb") and (response.status_code != 200 or not CRUMB.fullmatch(response.text)):
             self._cookie_failures += 1
             raise curl.exceptions.ConnectionError("no usable crumb")
-        if place.startswith("fc.yahoo.com"):
+        if place.startswith(COOKIE_HOSTS):
             self._cookie_answers[place] = response
         return response
 
@@ -331,7 +334,7 @@ class Yahoo:
         start = self._start(symbol, watermark)
         try:
             breaker.check(symbol.id)
-            bars = Patience(self._policy, self._clock).call(lambda: self._ask(session, symbol, start))
+            bars = self._bars(session, symbol, start)
         except SourceError as error:
             failure = error
         else:
@@ -344,12 +347,20 @@ class Yahoo:
             return Delivered(rows=PriceBars.create_empty(), notes=(note,))
         return self._lost(symbol, watermark, failure)
 
+    def _bars(self, session: PoliteSession, symbol: Symbol, start: date) -> Answer:
+        """The answer; a second one for the whole history on the nights after a split, which rescales all of it."""
+        patience = Patience(self._policy, self._clock)
+        answer = patience.call(lambda: self._ask(session, symbol, start))
+        if start == FIRST_DAY or not (answer.frame.get("Stock Splits", pd.Series()) != 0).any():
+            return answer
+        return patience.call(lambda: self._ask(session, symbol, FIRST_DAY))
+
     def _start(self, symbol: Symbol, watermark: date | None) -> date:
         """Where to ask from.
 
         A dividend shifts the adjusted close of all history, so a symbol read by its adjusted close is asked
         for whole, in the same single request: a few days of it would leave a step where they meet what is
-        stored.
+        stored. The adjusted close of the other symbols is not used, and correct only since the lookback.
         """
         if watermark is None or symbol.price == "adj_close":
             return FIRST_DAY

@@ -65,3 +65,11 @@ def test_a_bot_wall_is_told_once_and_is_nothing_to_act_on(server: Loopback, fars
     assert "bot wall" in fetched.missing[0].reason
     assert fetched.missing[0].remedy.startswith("Nothing to do")
     assert server.count() == 1
+
+
+def test_tickers_may_stand_under_their_issuers() -> None:
+    rows = [("", "Blackrock", "Fidelity", "Total"), ("", "IBIT", "FBTC", ""), ("Fee", "0.25%", "0.25%", "")]
+    rows += [("Seed", "-", "20", "20"), ("11 Jan 2024", "111.7", "227.0", "338.7")]
+    cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    flows = read_table(f"<html><table>{cells}</table></html>").select("fund", "net_flow_usd_mn").rows()
+    assert dict(flows) == {"IBIT": 111.7, "FBTC": 227.0, "TOTAL": 338.7}

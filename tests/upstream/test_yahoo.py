@@ -360,3 +360,18 @@ def test_a_recorded_chart_without_bars_is_nothing_delivered(recordings: Recordin
     now = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
     (missing,) = replay("chart_LUCYW_no_bars_null_currency", recordings, market, symbol("LUCYW"), now).missing
     assert "without any bar" in missing.reason
+
+
+def test_a_split_brings_the_whole_history_because_it_rescales_all_closes(market: Market) -> None:
+    stamp = int(datetime(2026, 11, 16, 14, 30, tzinfo=UTC).timestamp())
+    split = {str(stamp): {"date": stamp, "numerator": 2, "denominator": 1, "splitRatio": "2:1"}}
+
+    def with_split(body: str) -> str:
+        document = json.loads(body)
+        document["chart"]["result"][0]["events"] = {"splits": split}
+        return json.dumps(document)
+
+    market.running.script.fail(THE_RUT, rewriting(with_split))
+    rows = market.ask(RUT).rows
+    assert rows.height == 37
+    assert market.running.count(THE_RUT) == 2
