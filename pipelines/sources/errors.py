@@ -79,7 +79,7 @@ class SourceError(RecoupleError):
 
     def missing(self) -> Missing:
         """The failure as an answer, so that one dead series does not stop the others."""
-        return Missing(self.series, f"{self.service}: {self.reason}", self.advice)
+        return Missing(self.series, f"{self.service}: {self.reason}", self.advice.rstrip("."))
 
     def __str__(self) -> str:
         return f"{self.service} {self.series}: {self.reason}. {self.advice}"

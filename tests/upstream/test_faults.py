@@ -370,7 +370,7 @@ def test_a_message_names_what_is_kept_and_where_the_next_run_starts(
     world.server.script.fail(service.needle, status(500), forever=True)
     told = str(service.ask(world.upstream(keyed=service.keyed)).missing[0])
     assert "kept 2026-11-18 as the last observation" in told
-    assert service.name == "Farside" or re.search(r"The next run fetches from 2026-1[01]-\d\d\.", told)
+    assert service.name == "Farside" or re.search(r"The next run fetches from 2026-1[01]-\d\d$", told)
 
 
 @every_service
