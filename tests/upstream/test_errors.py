@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -76,6 +77,6 @@ def test_the_pace_holds_in_any_minute_and_leaves_a_breath(clock: FakeClock) -> N
     for _ in range(35):
         pace.wait()
         moments.append(clock.monotonic())
-    gaps = [timedelta(seconds=b - a).total_seconds() for a, b in zip(moments, moments[1:], strict=False)]
+    gaps = [timedelta(seconds=b - a).total_seconds() for a, b in itertools.pairwise(moments)]
     assert min(gaps) >= 0.5
     assert all(moments[n + 10] - moments[n] >= 60.0 for n in range(25))
