@@ -33,4 +33,4 @@ class Publisher(Protocol):
 )
 def published_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Publish the marts of this run."""
-    return dg.MaterializeResult(metadata=context.resources.publisher.publish(context.run_id))
+    return dg.MaterializeResult(metadata=context.resources.publisher.publish(context.run.run_id))

@@ -104,10 +104,10 @@ class Publisher:
 
 
 def content_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 of the rows as an uncompressed Arrow stream: equal rows, equal hash, whatever the file looks like."""
-    stream = io.BytesIO()
-    frame.rechunk().write_ipc_stream(stream, compression="uncompressed")
-    return hashlib.sha256(stream.getvalue()).hexdigest()
+    """SHA-256 of the rows as CSV, floats in full: equal rows, equal hash, however they lie in memory or in a file."""
+    text = io.BytesIO()
+    frame.write_csv(text)
+    return hashlib.sha256(text.getvalue()).hexdigest()
 
 
 def contract_version() -> str:

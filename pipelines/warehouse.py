@@ -116,12 +116,12 @@ class Warehouse:
         """Make a derived table hold exactly these rows, by column name, in one transaction."""
         if rows.good.is_empty() and not contract.may_be_empty:
             raise EmptyResult(
-                f"table {_name(contract)} would become empty; nothing was written. "
+                f"table {contract.full_name()} would become empty; nothing was written. "
                 f"Look at the run's quarantine and at the tables it is made from"
             )
         diff = schema_diff(self._stored_columns(contract.layer, contract.table_name()), _ddl_types(contract))
         if diff.is_lossy:
-            raise LossySchemaChange(_name(contract), diff)
+            raise LossySchemaChange(contract.full_name(), diff)
         with self._transaction():
             self._db.execute(f'create schema if not exists "{contract.layer}"')
             self._db.execute(f"create or replace table {_name(contract)} ({_ddl(contract)})")
@@ -228,7 +228,7 @@ class Warehouse:
                 where q.table_name = $table and q.rule = b.rule and q.payload::varchar = b.payload
             )
             """,
-            {"table": f"{contract.layer}.{contract.table_name()}", "run": run_id},
+            {"table": contract.full_name(), "run": run_id},
         )
         self._db.unregister("broken")
 
@@ -365,7 +365,7 @@ def _create_history(connection: duckdb.DuckDBPyConnection, history: str) -> None
         )
         diff = schema_diff(stored, columns)
         if diff.is_lossy or diff.changed:
-            raise LossySchemaChange(f"raw.{contract.table_name()}", diff)
+            raise LossySchemaChange(contract.full_name(), diff)
         for name, kind in diff.added.items():
             connection.execute(f'alter table {table} add column "{name}" {kind}')
 

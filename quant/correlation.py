@@ -3,9 +3,10 @@
 Here: the estimator itself, for one pair and for one asset against many. Not here: its uncertainty
 (quant.correlation_bands), every pair of a large universe (quant.universe), what a regime is (quant.regimes).
 
-Every window is computed afresh in two passes instead of being updated from the one before. Running sums are
-quicker, but one bad tick of 1e9 leaves them wrong for as long as they run, and nobody notices: a correlation
-of 0.3 looks as plausible as the true 0.6. A pair over ten years takes about a millisecond this way.
+Running sums make rolling statistics quick and wrong: after one bad tick of 1e9 they stay wrong for as long
+as they run, and nobody notices, because a correlation of 0.3 looks as plausible as the true 0.6. Here sums
+run about a shift near the mean, and a window is computed afresh, in two passes, as soon as running on could
+cost precision.
 """
 
 import numpy as np
@@ -16,6 +17,11 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 SMALLEST_WINDOW = 3
+# Rounding grows with the number of updates since the last fresh start and with how far a sum of squares has
+# fallen since. At most 250 sessions, at most to a thousandth, four roundings of 1.1e-16 a session: a
+# correlation is never further off than about 1e-10.
+ANCHOR_SESSIONS = 250
+SMALLEST_REMAINDER = 1e-3
 
 
 def rolling_correlation(
@@ -47,11 +53,12 @@ def rolling_correlation(
 
     Notes
     -----
-    Corrected two-pass algorithm (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance")
-    in every window. "Constant" is tested on the values, not on the variance, which rounding keeps above
-    zero. Row t depends on rows t - window + 1 .. t only.
+    Within 1e-9 of two passes over every window, whatever the data. Fresh starts use the corrected two-pass
+    algorithm (Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance"). "Constant" is
+    tested on the values, not on the variance, which rounding keeps above zero. Row t depends on rows <= t
+    only.
     """
-    x, y = _as_pair(x, y)
+    x, y = as_pair(x, y)
     needed = required_observations(window, min_observations)
     return _rolling_correlation(x, y, window, needed)  # type: ignore[no-any-return]
 
@@ -101,7 +108,8 @@ def required_observations(window: int, min_observations: int | None = None) -> i
     return min_observations
 
 
-def _as_pair(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def as_pair(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both sides as contiguous float64[T]; raises ValueError when they differ in shape or are no vectors."""
     x = np.ascontiguousarray(x, dtype=np.float64)
     y = np.ascontiguousarray(y, dtype=np.float64)
     if x.ndim != 1 or x.shape != y.shape:
@@ -111,17 +119,54 @@ def _as_pair(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 @njit(cache=True)
 def _rolling_correlation(x, y, window, needed):  # type: ignore[no-untyped-def]
-    rows = x.size
-    correlation = np.full(rows, np.nan)
-    observations = np.zeros(rows, np.int64)
+    correlation = np.full(x.size, np.nan)
+    observations = np.zeros(x.size, np.int64)
     a = np.empty(window)
     b = np.empty(window)
-    for t in range(rows):
-        n = gather_joint(x, y, max(0, t - window + 1), t + 1, a, b)
+    n = 0
+    anchored = -1  # row of the last fresh start, -1 when one is due
+    shift_x = shift_y = sx = sy = xx = yy = xy = peak_x = peak_y = 0.0
+    for t in range(x.size):
+        if np.isfinite(x[t]) and np.isfinite(y[t]):
+            u = x[t] - shift_x
+            v = y[t] - shift_y
+            n, sx, sy, xx, yy, xy = n + 1, sx + u, sy + v, xx + u * u, yy + v * v, xy + u * v
+        old = t - window
+        # Highest while both the entering and the leaving row are in: that is where rounding happens.
+        peak_x = max(peak_x, xx)
+        peak_y = max(peak_y, yy)
+        if old >= 0 and np.isfinite(x[old]) and np.isfinite(y[old]):
+            u = x[old] - shift_x
+            v = y[old] - shift_y
+            n, sx, sy, xx, yy, xy = n - 1, sx - u, sy - v, xx - u * u, yy - v * v, xy - u * v
         observations[t] = n
-        if t + 1 >= window and n >= needed:
-            correlation[t] = two_pass_correlation(a, b, n)
+        if t + 1 < window or n < needed:
+            anchored = -1
+            continue
+        left_x = xx - sx * sx / n
+        left_y = yy - sy * sy / n
+        steady = left_x > SMALLEST_REMAINDER * peak_x and left_y > SMALLEST_REMAINDER * peak_y
+        if steady and anchored >= 0 and t - anchored < ANCHOR_SESSIONS:
+            r = (xy - sx * sy / n) / (np.sqrt(left_x) * np.sqrt(left_y))
+            correlation[t] = min(1.0, max(-1.0, r))
+            continue
+        gather_joint(x, y, old + 1, t + 1, a, b)
+        correlation[t] = two_pass_correlation(a, b, n)
+        anchored = -1 if np.isnan(correlation[t]) else t
+        shift_x, sx, xx = _about_the_mean(a, n)
+        shift_y, sy, yy = _about_the_mean(b, n)
+        xy = ((a[:n] - shift_x) * (b[:n] - shift_y)).sum()
+        peak_x = xx
+        peak_y = yy
     return correlation, observations
+
+
+@njit(cache=True)
+def _about_the_mean(values, n):  # type: ignore[no-untyped-def]
+    """Mean of values[:n], and what is left of their sum and sum of squares about it."""
+    mean = values[:n].mean()
+    deviations = values[:n] - mean
+    return mean, deviations.sum(), (deviations * deviations).sum()
 
 
 @njit(cache=True)

@@ -1,8 +1,8 @@
 """Rolling correlation of every pair of a universe, day by day.
 
-Here: all pairs of N return series for a trailing window, as a stream of sessions, and the same for one
-window only. Not here: a single pair (quant.correlation), its confidence band (quant.correlation_bands),
-where the numbers are written (pipelines).
+Here: all pairs of N return series for a trailing window, as a stream of sessions or one session at a time.
+Not here: one window by itself (quant.universe_window), a single pair (quant.correlation) and its confidence
+band (quant.correlation_bands), where the numbers are written (pipelines).
 
 Ten years of 500 series are 300 million correlations, 2.4 GB: nobody wants them in one array, so they are
 streamed. A day changes every pair by one row that enters and one that leaves, which costs a fraction of
@@ -16,63 +16,27 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from quant.correlation import FloatArray, gather_joint, required_observations, two_pass_correlation
+from quant.correlation import (
+    ANCHOR_SESSIONS,
+    SMALLEST_REMAINDER,
+    FloatArray,
+    gather_joint,
+    required_observations,
+)
+from quant.universe_window import (
+    GAPPY,
+    LIVE,
+    SPARSE,
+    STALE,
+    as_window,
+    column_state,
+    complete_rows,
+    gappy_rows,
+)
 
-# Rounding grows with the number of updates since a column was last exact (at most ANCHOR_SESSIONS) and with
-# how far its sum of squares has fallen since (at most to SMALLEST_REMAINDER of its peak). Four roundings of
-# 1.1e-16 a session bound the error of a correlation by 250 * 1e3 * 4 * 1.1e-16, about 1e-10.
-ANCHOR_SESSIONS = 250
-SMALLEST_REMAINDER = 1e-3
 # A mean this many standard deviations from the column's shift would cost the updates two digits.
 LARGEST_MEAN = 100.0
-
-IndexArray = NDArray[np.intp]
-
-# What a column is in the current window: too few rows; gaps of its own; complete but not (yet) fit to be
-# updated; complete and updated from session to session.
-SPARSE, GAPPY, STALE, LIVE = 0, 1, 2, 3
-
-
-def latest_pairs(window_returns: FloatArray, min_observations: int | None = None) -> FloatArray:
-    """Correlation matrix of one window, exact: what is needed when one more session has come.
-
-    Parameters
-    ----------
-    window_returns : float64[window, N]
-        The last `window` sessions of N return series; NaN (or infinite) where unknown.
-    min_observations : int, optional
-        Fewest jointly finite rows for a value; four fifths of the window, rounded up, by default.
-
-    Returns
-    -------
-    float64[N, N]
-        Symmetric, in [-1, 1], diagonal 1. NaN where a pair has too few joint rows or either side is constant
-        on them.
-
-    Raises
-    ------
-    ValueError
-        When `window_returns` is not two-dimensional or has fewer than 3 rows, or `min_observations` is out
-        of range.
-
-    Notes
-    -----
-    One matrix product of standardised columns. Pairs that miss different rows get the moments of their own
-    joint rows from six masked products, and two passes over those rows where cancellation would cost
-    precision.
-    """
-    rows, needed = _as_window(window_returns, min_observations)
-    state = _column_state(np.isfinite(rows), needed)
-    complete, gappy = np.flatnonzero(state == STALE), np.flatnonzero(state == GAPPY)
-    square = _complete_rows(rows, complete, complete)
-    if complete.size < len(state):
-        square = _spread(square, complete, len(state))
-    partial = _gappy_rows(rows, gappy, needed)
-    square[gappy, :] = partial
-    square[:, gappy] = partial.T
-    return square
 
 
 def all_pairs(
@@ -90,11 +54,11 @@ def all_pairs(
     Yields
     ------
     session : int
-        Row of `returns`, from ``window - 1`` (the first full window) to ``T - 1``; nothing when ``window >
-        T``.
+        Row of `returns`, from ``window - 1`` (the first full window) to ``T - 1``; none when that is larger.
     correlation : float64[N * (N - 1) / 2]
         Pairs in the order of ``np.triu_indices(N, k=1)`` (that of scipy's ``squareform``), NaN as in
-        `latest_pairs`. A read-only view that the next session overwrites: copy what is to be kept.
+        `quant.universe_window.latest_pairs`. A read-only view that the next session overwrites: copy what is
+        to be kept.
 
     Raises
     ------
@@ -104,7 +68,7 @@ def all_pairs(
     Notes
     -----
     Within 1e-9 of two passes over every window. Memory does not grow with T. A universe in which most
-    columns have gaps inside the window is recomputed every session, which is some fifty times slower.
+    columns have gaps inside the window is recomputed every session, which is fifty times slower or more.
     """
     returns = np.ascontiguousarray(returns, dtype=np.float64)
     if returns.ndim != 2:
@@ -141,7 +105,7 @@ class RollingPairs:
     Raises
     ------
     ValueError
-        As `latest_pairs`.
+        As `quant.universe_window.latest_pairs`.
 
     Notes
     -----
@@ -151,7 +115,7 @@ class RollingPairs:
     """
 
     def __init__(self, window_returns: FloatArray, min_observations: int | None = None) -> None:
-        rows, self._needed = _as_window(window_returns, min_observations)
+        rows, self._needed = as_window(window_returns, min_observations)
         columns = rows.shape[1]
         present = np.isfinite(rows)
         self._rows = rows.copy()
@@ -159,7 +123,7 @@ class RollingPairs:
         self._updates = 0
         self._observed = present.sum(axis=0)
         self._observed_rows = int(present.any(axis=1).sum())
-        self._state = _column_state(present, self._needed)
+        self._state = column_state(present, self._needed)
         self._moments = Moments(*np.zeros((4, columns)))
         self._factors = Factors(*np.empty((3, columns)))
         self._pairs = np.full(columns * (columns - 1) // 2, np.nan)
@@ -200,11 +164,11 @@ class RollingPairs:
             _anchor(self._rows, restarting, self._state, self._moments)
             live = np.flatnonzero(self._state == LIVE)
             restarted = restarting[self._state[restarting] == LIVE]
-            _put(self._pairs, restarted, live, _complete_rows(self._rows, restarted, live), self._state.size)
+            _put(self._pairs, restarted, live, complete_rows(self._rows, restarted, live), self._state.size)
         gappy = np.flatnonzero(self._state == GAPPY)
         if gappy.size:
             everyone = np.arange(self._state.size)
-            partial = _gappy_rows(self._rows, gappy, self._needed)
+            partial = gappy_rows(self._rows, gappy, self._needed)
             _put(self._pairs, gappy, everyone, partial, self._state.size)
 
 
@@ -223,88 +187,6 @@ class Factors(NamedTuple):
     keep: FloatArray
     enter: FloatArray
     leave: FloatArray
-
-
-def _as_window(window_returns: FloatArray, min_observations: int | None) -> tuple[FloatArray, int]:
-    rows = np.ascontiguousarray(window_returns, dtype=np.float64)
-    if rows.ndim != 2:
-        raise ValueError(f"window_returns must be two-dimensional [window, N], got {rows.ndim} dimension(s)")
-    return rows, required_observations(len(rows), min_observations)
-
-
-def _column_state(present: NDArray[np.bool_], needed: int) -> NDArray[np.int64]:
-    """State of each column; complete ones, STALE here, miss only rows that every column misses."""
-    observed = present.sum(axis=0)
-    complete = observed == present.any(axis=1).sum()
-    return np.where(observed < needed, SPARSE, np.where(complete, STALE, GAPPY))
-
-
-def _complete_rows(rows: FloatArray, chosen: IndexArray, complete: IndexArray) -> FloatArray:
-    """Correlations of the `chosen` among the `complete` columns with all of these: one matrix product."""
-    if not chosen.size:
-        return np.empty((0, complete.size))
-    z = rows[np.isfinite(rows[:, complete[0]])]
-    z = z[:, complete] if complete.size < z.shape[1] else z
-    constant = (z == z[0]).all(axis=0)
-    z = z - z.mean(axis=0)
-    z -= z.mean(axis=0)  # what rounding left of the mean
-    norm = np.sqrt(np.einsum("ij,ij->j", z, z))
-    z /= np.where(~constant & (norm > 0.0) & (norm < np.inf), norm, np.nan)
-    positions = np.searchsorted(complete, chosen)
-    # The whole matrix as z.T @ z is recognised as symmetric, which halves the work.
-    product = (z if chosen.size == complete.size else z[:, positions]).T @ z
-    return _tidy(product, positions)
-
-
-def _gappy_rows(rows: FloatArray, gappy: IndexArray, needed: int) -> FloatArray:
-    """Correlations of the `gappy` columns with all columns, each pair on its own joint rows."""
-    present = np.isfinite(rows)
-    mask = present.astype(np.float64)
-    u = np.where(present, rows, 0.0)
-    u -= u.sum(axis=0) / np.maximum(mask.sum(axis=0), 1.0)
-    u *= mask
-    norm = np.sqrt(np.einsum("ij,ij->j", u, u))
-    u /= np.where(norm > 0.0, norm, 1.0)
-    squares = u * u
-    own_u, own_mask, own_squares = u[:, gappy].T, mask[:, gappy].T, squares[:, gappy].T
-    joint = own_mask @ mask
-    own_sum, other_sum = own_u @ mask, own_mask @ u
-    own_total, other_total = own_squares @ mask, own_mask @ squares
-    with np.errstate(divide="ignore", invalid="ignore"):
-        own_left = own_total - own_sum * own_sum / joint
-        other_left = other_total - other_sum * other_sum / joint
-        correlation = (own_u @ u - own_sum * other_sum / joint) / np.sqrt(own_left * other_left)
-        cancelled = ~((own_left > SMALLEST_REMAINDER * own_total) & (other_left > SMALLEST_REMAINDER * other_total))
-    correlation[joint < needed] = np.nan
-    doubtful, partner = np.nonzero(cancelled & (joint >= needed))
-    correlation[doubtful, partner] = _pair_by_pair(rows, gappy[doubtful], partner)
-    return _tidy(correlation, gappy)
-
-
-def _tidy(correlation: FloatArray, diagonal: IndexArray) -> FloatArray:
-    """Clip to [-1, 1]; make what row k has with itself, in column diagonal[k], exactly 1 unless NaN."""
-    np.clip(correlation, -1.0, 1.0, out=correlation)
-    itself = np.arange(diagonal.size), diagonal
-    correlation[itself] = np.where(np.isnan(correlation[itself]), np.nan, 1.0)
-    return correlation
-
-
-def _spread(square: FloatArray, complete: IndexArray, columns: int) -> FloatArray:
-    spread = np.full((columns, columns), np.nan)
-    spread[np.ix_(complete, complete)] = square
-    return spread
-
-
-@njit(cache=True)
-def _pair_by_pair(rows, left, right):  # type: ignore[no-untyped-def]
-    """Two passes over the joint rows of every pair of columns left[k], right[k]."""
-    correlation = np.empty(left.size)
-    a = np.empty(len(rows))
-    b = np.empty(len(rows))
-    for k in range(left.size):
-        n = gather_joint(rows[:, left[k]], rows[:, right[k]], 0, len(rows), a, b)
-        correlation[k] = two_pass_correlation(a, b, n)
-    return correlation
 
 
 @njit(cache=True)

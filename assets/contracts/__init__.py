@@ -5,7 +5,7 @@ Here: the list of all contracts. The UI, the checks, DuckDB's comments and the d
 
 from __future__ import annotations
 
-from assets.contracts import core, market, operations, policy, raw
+from assets.contracts import core, market, operations, policy, raw, regimes
 from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
@@ -28,6 +28,8 @@ DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions,)
 MARTS: tuple[type[Mart], ...] = (
     market.MarketState,
     market.RollingCorrelations,
+    regimes.CorrelationRegimes,
+    regimes.RegimeSpells,
     market.RelativeStrength,
     market.DivergenceEpisodes,
     market.PeakPairs,

@@ -25,6 +25,11 @@ class Table(dy.Schema):
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     @classmethod
+    def full_name(cls) -> str:
+        """layer.table, as people and messages call it."""
+        return f"{cls.layer}.{cls.table_name()}"
+
+    @classmethod
     def key(cls) -> tuple[str, ...]:
         """The columns that identify a row."""
         return tuple(cls.primary_key())

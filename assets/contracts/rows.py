@@ -48,13 +48,12 @@ def _with_promised_columns(contract: type[Table], frame: pl.DataFrame) -> pl.Dat
     if absent or extra:
         said = [f"{word} {', '.join(names)}" for word, names in (("lacks", absent), ("has unknown", extra)) if names]
         raise ContractError(
-            f"{contract.layer}.{contract.table_name()}: the result {' and '.join(said)}; "
-            f"change the contract or what makes the table"
+            f"{contract.full_name()}: the result {' and '.join(said)}; change the contract or what makes the table"
         )
     try:
         cast = frame.select(pl.col(name).cast(columns[name].dtype) for name in contract.ordered_columns())
     except pl.exceptions.InvalidOperationError as error:
-        raise ContractError(f"{contract.layer}.{contract.table_name()}: {str(error).splitlines()[0]}") from error
+        raise ContractError(f"{contract.full_name()}: {str(error).splitlines()[0]}") from error
     return cast.with_columns(pl.col(pl.Float64).fill_nan(None))
 
 

@@ -1,6 +1,7 @@
 -- Grain: one row per symbol and day with a close. Level, record and distance from it.
 -- Why in SQL: running records and trailing windows are what window functions are for. Returns are taken before days
--- without an unadjusted close are left out, so that a gap in closes does not stretch a one-day return.
+-- without an unadjusted close are left out, so that a gap in closes does not stretch a one-day return. The deviation is taken
+-- over a list because a windowed sum of floats may come out differently, in its last digits, from run to run.
 with daily as (
     select
         p.symbol,
@@ -33,7 +34,7 @@ volatility as (
         case
             when count(return_1d) over last_30 = 30
                 then
-                    stddev_samp(ln(1 + return_1d)) over last_30
+                    list_stddev_samp(list(ln(1 + return_1d)) over last_30)
                     * sqrt(case frequency when 'calendar_day' then 365 else 252 end)
         end as volatility_30d_annualized
     from returns

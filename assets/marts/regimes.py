@@ -1,0 +1,94 @@
+"""Correlation regimes: which pairs move together, and since when.
+
+Here: the assets that turn session returns into regimes and spells. Not here: how a regime is found (quant.regimes),
+what a column means (assets.contracts.regimes).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from assets.catalog import Catalog, Pair
+from assets.contracts.regimes import CorrelationRegimes, RegimeSpells
+from assets.table import table
+from quant.regimes import COUPLED, DECOUPLED, INVERSE, RegimeParameters, filter_regimes
+
+# A quarter where the known-truth suite does best with a third: real regimes are slower than simulated ones.
+PARAMETERS = RegimeParameters(leave_below=0.25)
+NAMES = {COUPLED: "coupled", DECOUPLED: "decoupled", INVERSE: "inverse"}
+
+
+@table(CorrelationRegimes)
+def correlation_regimes(session_prices: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """Filtered regime of every catalog pair on every session."""
+    returns = session_prices.pivot("symbol", index="session", values="log_return").sort("session")
+    known = [p for p in catalog.pair if {p.asset, p.benchmark} <= set(returns.columns)]
+    return pl.concat([_of_pair(returns, pair) for pair in known])
+
+
+@table(RegimeSpells)
+def regime_spells(correlation_regimes: pl.DataFrame, session_prices: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """Every spell of every pair, with the returns of both sides."""
+    prices = session_prices.pivot("symbol", index="session", values="return_price").sort("session")
+    prices = prices.with_columns(pl.exclude("session").forward_fill())
+    known = [p for p in catalog.pair if not correlation_regimes.filter(pair=p.id).is_empty()]
+    return pl.concat([_spells(correlation_regimes.filter(pair=p.id), prices, p) for p in known])
+
+
+def _of_pair(returns: pl.DataFrame, pair: Pair) -> pl.DataFrame:
+    """The pair's rows, from the session on which the filter had seen enough to say more than its prior."""
+    joint = returns.select("session", pair.asset, pair.benchmark)
+    both = pl.all_horizontal(pl.col(pair.asset, pair.benchmark).is_not_null())
+    seen = joint.select(both.cum_sum()).to_series()
+    joint, seen = joint.filter(seen > 0), seen.filter(seen > 0)
+    found = filter_regimes(joint.drop("session").fill_null(float("nan")).to_numpy(), PARAMETERS)
+    labels = pl.Series("label", found.labels)
+    frame = pl.DataFrame(
+        {
+            "session": joint["session"],
+            "regime": labels.replace_strict(NAMES, return_dtype=pl.String),
+            "p_inverse": found.probabilities[:, 0],
+            "p_decoupled": found.probabilities[:, 1],
+            "p_coupled": found.probabilities[:, 2],
+            "correlation_estimate": found.correlation_mean,
+            "correlation_sd": found.correlation_sd,
+        }
+    ).filter(seen > PARAMETERS.warmup)
+    return frame.with_columns(
+        pair=pl.lit(pair.id),
+        asset=pl.lit(pair.asset),
+        benchmark=pl.lit(pair.benchmark),
+        spell_id=pl.col("regime").rle_id().cast(pl.Int64) + 1,
+    )
+
+
+def _spells(regimes: pl.DataFrame, prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
+    before = prices.select(
+        "session", asset_before=pl.col(pair.asset).shift(1), benchmark_before=pl.col(pair.benchmark).shift(1)
+    )
+    at_end = prices.select("session", asset_end=pair.asset, benchmark_end=pair.benchmark)
+    spells = (
+        regimes.sort("session")
+        .group_by("pair", "spell_id", "regime", maintain_order=True)
+        .agg(
+            start_session=pl.col("session").first(),
+            last_session=pl.col("session").last(),
+            sessions=pl.len().cast(pl.Int64),
+            mean_correlation=pl.col("correlation_estimate").mean(),
+        )
+    )
+    joined = spells.join(before, left_on="start_session", right_on="session", how="left").join(
+        at_end, left_on="last_session", right_on="session", how="left"
+    )
+    is_open = pl.col("spell_id") == pl.col("spell_id").max()
+    return joined.select(
+        "pair",
+        "spell_id",
+        "regime",
+        "start_session",
+        pl.when(~is_open).then("last_session").alias("end_session"),
+        "sessions",
+        "mean_correlation",
+        (pl.col("asset_end") / pl.col("asset_before") - 1).alias("asset_return"),
+        (pl.col("benchmark_end") / pl.col("benchmark_before") - 1).alias("benchmark_return"),
+    )

@@ -1,0 +1,45 @@
+"""Relative strength: who of a pair runs ahead.
+
+Here: the asset that turns two price paths into a trend gap. Not here: the correlation of daily returns, which is
+another thing (assets.marts.correlations).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from assets.catalog import Catalog, Pair
+from assets.contracts.market import RelativeStrength
+from assets.table import table
+from quant.trailing import trailing_zscore
+
+GAPS = (63, 126, 252)
+PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
+
+
+@table(RelativeStrength)
+def relative_strength(session_prices: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """Ratio, trend gap and trend state of every catalog pair."""
+    prices = session_prices.pivot("symbol", index="session", values="return_price").sort("session")
+    known = [p for p in catalog.pair if {p.asset, p.benchmark} <= set(prices.columns)]
+    return pl.concat([_of_pair(prices, pair) for pair in known])
+
+
+def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
+    joint = prices.select("session", ratio=pl.col(pair.asset) / pl.col(pair.benchmark)).drop_nulls()
+    ratio = pl.col("ratio")
+    gaps = joint.select(
+        pl.lit(pair.id).alias("pair"),
+        "session",
+        "ratio",
+        (ratio / ratio.cum_max() - 1).alias("ratio_drawdown"),
+        *((ratio / ratio.shift(sessions)).log().alias(f"gap_{sessions}d") for sessions in GAPS),
+    )
+    past = gaps["gap_63d"].fill_null(float("nan")).to_numpy()
+    score = pl.Series("gap_63d_zscore", trailing_zscore(past, window=PAST_SESSIONS, min_observations=PAST_NEEDED))
+    return gaps.with_columns(score.fill_nan(None)).with_columns(trend_state=_state(pl.col("gap_63d_zscore")))
+
+
+def _state(score: pl.Expr) -> pl.Expr:
+    leading = pl.when(score >= 1).then(pl.lit("leading"))
+    return leading.when(score <= -1).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))

@@ -1,0 +1,110 @@
+"""What every test may rely on: no network beyond this machine, two published homes, the real history where it is.
+
+Here: fixtures used by more than one folder of tests. Not here: facts about one module.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import date
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from assets.catalog import Catalog, load_catalog
+from pipelines.runs import RunReport, run_job
+from pipelines.settings import Settings
+from pipelines.sources.sample import SampleUpstream
+
+_ROOT = Path(__file__).parents[1]
+
+
+class NetworkBlockedError(RuntimeError):
+    """A test tried to leave this machine."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Connections go to loopback or nowhere."""
+    real = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise NetworkBlockedError(f"a test tried to connect to {address}; serve it on 127.0.0.1 instead")
+        real(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Catalog:
+    """The real catalog."""
+    return load_catalog()
+
+
+@pytest.fixture(scope="session")
+def history() -> Path:
+    """The folder of real history beside the checkout."""
+    for parent in _ROOT.parents:
+        if (parent / "shared" / "data" / "prices.parquet").exists():
+            return parent / "shared" / "data"
+    pytest.skip("no real history: there is no folder shared/data beside this checkout")
+
+
+@pytest.fixture(scope="session")
+def sample(catalog: Catalog) -> SampleUpstream:
+    """The simulated market."""
+    return SampleUpstream(catalog)
+
+
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with one published nightly on the simulated market; tests read it and leave it as it is."""
+    settings = Settings(source="sample", home=tmp_path_factory.mktemp("sample"))
+    succeed(run_job(settings, "nightly"))
+    return settings
+
+
+@pytest.fixture(scope="session")
+def history_home(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A home with one published nightly on the real history."""
+    settings = Settings(source="files", files=history, home=tmp_path_factory.mktemp("history"))
+    succeed(run_job(settings, "nightly"))
+    return settings
+
+
+@pytest.fixture
+def folder(sample: SampleUpstream, catalog: Catalog, tmp_path: Path) -> Path:
+    """The last two years of the simulated market as a folder for the files source, small enough to change and run."""
+    target = tmp_path / "folder"
+    target.mkdir()
+    since = date(2024, 1, 2)
+    prices = sample.price_bars(catalog.symbol, {}).rows.filter(pl.col("date") >= since)
+    prices.drop("provisional").write_parquet(target / "prices.parquet")
+    observations = sample.macro_observations(catalog.series, {}).rows.filter(pl.col("date") >= since)
+    observations.write_parquet(target / "fred.parquet")
+    return target
+
+
+def succeed(report: RunReport) -> RunReport:
+    """The report of a run that must have succeeded."""
+    assert report.success, report.failures
+    return report
+
+
+def mart(settings: Settings, name: str) -> pl.DataFrame:
+    """A published mart of the current run."""
+    return pl.read_parquet(settings.tree / "marts" / "current" / f"{name}.parquet")

@@ -1,0 +1,137 @@
+"""What Dagster sees: loadable definitions, a running schedule, documented assets, one pool for writers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+import yaml
+
+from assets.contracts import CONTRACTS, RAW_TABLES
+from pipelines.build import build_defs
+from pipelines.instance import open_instance
+from pipelines.jobs import JOBS
+from pipelines.schedules import nightly_schedule
+from pipelines.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return build_defs(Settings(source="sample"))
+
+
+@pytest.fixture(scope="module")
+def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.path[-1]: spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_definitions_load(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_every_contract_is_an_asset_and_every_asset_but_the_last_has_a_contract(specs: dict[str, dg.AssetSpec]) -> None:
+    assert set(specs) == {*CONTRACTS, "run"}
+
+
+def test_assets_are_described_grouped_owned_and_show_their_columns(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, contract in CONTRACTS.items():
+        spec = specs[name]
+        assert spec.group_name == contract.layer
+        assert spec.description
+        assert spec.owners
+        assert spec.kinds
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert [c.name for c in columns] == list(contract.ordered_columns())
+        assert all(c.description for c in columns)
+
+
+def test_dependencies_are_read_from_the_sql(specs: dict[str, dg.AssetSpec]) -> None:
+    read = {dep.asset_key.path[-1] for dep in specs["macro_series"].deps}
+    assert read == {"macro_observations", "series", "sessions"}
+
+
+def test_every_writer_is_in_the_pool_of_one(defs: dg.Definitions) -> None:
+    for asset in defs.assets or []:
+        assert isinstance(asset, dg.AssetsDefinition)
+        assert {str(pool) for pool in asset.op.pools} == {"warehouse"}
+
+
+def test_only_ingestion_is_retried_and_backs_off(defs: dg.Definitions) -> None:
+    raw = {contract.table_name() for contract in RAW_TABLES}
+    for asset in defs.assets or []:
+        assert isinstance(asset, dg.AssetsDefinition)
+        policy = asset.op.retry_policy
+        if asset.key.path[-1] in raw:
+            assert policy is not None
+            assert policy.backoff == dg.Backoff.EXPONENTIAL
+        else:
+            assert policy is None
+
+
+def test_every_table_has_a_blocking_check_of_its_contract(defs: dg.Definitions) -> None:
+    blocking = {
+        spec.asset_key.path[-1]
+        for asset in defs.assets or []
+        if isinstance(asset, dg.AssetsDefinition)
+        for spec in asset.check_specs
+        if spec.name == "contract_holds" and spec.blocking
+    }
+    assert blocking == set(CONTRACTS)
+
+
+def test_the_nightly_runs_on_weekday_evenings_after_every_close() -> None:
+    assert nightly_schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert nightly_schedule.execution_timezone == "America/New_York"
+    for day in (datetime(2026, 1, 15, 20, 30), datetime(2026, 7, 16, 20, 30)):  # winter and summer time
+        at = day.replace(tzinfo=ZoneInfo("America/New_York"))
+        assert at.astimezone(ZoneInfo("UTC")).date() > at.date()  # the crypto day is over
+
+
+def test_the_schedule_runs_in_a_fresh_instance(defs: dg.Definitions, tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        assert instance.all_instigator_state() == []
+    schedule = defs.get_repository_def().get_schedule_def("nightly_schedule")
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedule.job_name == "nightly"
+
+
+def test_the_instance_has_one_slot_for_writers_and_frees_it(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        pools = instance.get_concurrency_config().pool_config
+        assert (pools.default_pool_limit, str(pools.pool_granularity)) == (1, "PoolGranularity.RUN")
+        assert instance.run_monitoring_enabled
+        assert instance.get_settings("run_monitoring")["free_slots_after_run_end_seconds"] == 30
+
+
+def test_the_location_has_one_name_everywhere() -> None:
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
+    assert workspace["load_from"][0]["python_module"]["location_name"] == project["code_location_name"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["dg", "check", "defs"], ["dagster", "definitions", "validate", "-w", "workspace.yaml"]],
+    ids=["project", "workspace"],
+)
+def test_dagsters_own_check_passes(command: list[str], tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name(command[0])
+    environment = {**os.environ, "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [program, *command[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_jobs_cover_the_usual_tasks() -> None:
+    assert {job.name for job in JOBS} == {"nightly", "ingest", "marts"}
+    assert all(job.description for job in JOBS)

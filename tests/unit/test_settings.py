@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import Settings, SettingsError
+
+
+def test_live_is_the_default_source() -> None:
+    assert Settings.from_env({}).source == "live"
+
+
+def test_an_explicit_as_of_date_publishes_into_a_tree_of_its_own() -> None:
+    settings = Settings.from_env({"RECOUPLE_HOME": "/h", "RECOUPLE_AS_OF": "2025-12-12"})
+    assert settings.as_of == date(2025, 12, 12)
+    assert settings.tree == Path("/h/as_of/2025-12-12")
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"RECOUPLE_SOURCE": "yahoo"}, "RECOUPLE_SOURCE is 'yahoo'; set it to live, files or sample"),
+        ({"RECOUPLE_SOURCE": "files"}, "RECOUPLE_FILES is not set"),
+        ({"RECOUPLE_AS_OF": "12/12/2025"}, "RECOUPLE_AS_OF is '12/12/2025'; write an ISO date"),
+        ({"RECOUPLE_LOCK_WAIT_SECONDS": "soon"}, "RECOUPLE_LOCK_WAIT_SECONDS is 'soon'"),
+        ({"RECOUPLE_KEEP_RUNS_HOURS": "-1"}, "RECOUPLE_KEEP_RUNS_HOURS is '-1'"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_remedy(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env(environ)
+    assert said in str(error.value)
+
+
+def test_the_key_is_never_printed() -> None:
+    settings = Settings.from_env({"FRED_API_KEY": "0123456789abcdef"})
+    assert "0123456789abcdef" not in repr(settings) + str(settings) + settings.model_dump_json()
