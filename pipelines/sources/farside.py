@@ -1,0 +1,138 @@
+"""Farside's table of flows into US spot bitcoin ETFs.
+
+Here: one page, its table as rows of raw.fund_flows. Not here: cumulative flows (assets.marts). The page
+stands behind a bot wall; everything that depends on it is optional, so a failure is told and never fails a
+run.
+
+A dash is a day without a report, not a day without a flow: a pending day is all dashes with a total of 0.0,
+and is left out whole. Columns are read by their headings because new funds keep arriving.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date, datetime, timedelta
+from html.parser import HTMLParser
+
+import polars as pl
+
+from assets.contracts.raw import FundFlows
+from pipelines.sources.errors import Delivered, Malformed, Refused, SourceError
+from pipelines.sources.http import Clock, Http, Pace, Patience, Policy
+
+log = logging.getLogger(__name__)
+
+SERVICE = "Farside"
+SERIES = "etf_flows"
+URL = "https://farside.co.uk"
+PATH = "/bitcoin-etf-flow-all-data/"
+LOOKBACK = timedelta(days=14)
+OPTIONAL = "Nothing to do: ETF flows are optional and the next run asks again"
+
+
+class Farside:
+    """The one page."""
+
+    def __init__(self, policy: Policy, clock: Clock, *, base_url: str | None = None) -> None:
+        """base_url: a loopback server in tests."""
+        self._policy = policy
+        self._clock = clock
+        self._http = Http(SERVICE, base_url or URL, policy, Pace(10, clock), clock)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def fund_flows(self, stored: date | None) -> Delivered:
+        """Daily net flows since the watermark minus a lookback; a failure becomes Missing."""
+        try:
+            rows = Patience(self._policy, self._clock).call(lambda: read_table(self._http.text(PATH, {}, SERIES)))
+        except SourceError as error:
+            failure = error
+        else:
+            if stored is not None:
+                rows = rows.filter(pl.col("date") >= stored - LOOKBACK)
+            log.info("Farside %s: %d flows", SERIES, rows.height)
+            return Delivered(rows=rows)
+        failure.remedy = OPTIONAL
+        told = failure.keeping(stored, None)
+        log.warning("%s", told)
+        return Delivered(rows=FundFlows.create_empty(), missing=(told.missing(),))
+
+
+class _Cells(HTMLParser):
+    """Every table of a page as rows of cell texts."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.rows: list[list[str]] = []
+        self._in_cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+            self._in_cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th", "tr"):
+            self._in_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_cell:
+            self.rows[-1][-1] += data
+
+
+def read_table(page: str) -> pl.DataFrame:
+    """The page's flows as rows of raw.fund_flows; raises a typed error where there is no such table."""
+    cells = _Cells()
+    cells.feed(page)
+    rows = [[" ".join(cell.split()) for cell in row] for row in cells.rows]
+    heading = next((row for row in rows if "IBIT" in row and len(row) > 3), None)
+    if heading is None:
+        raise _no_table(page)
+    funds = [name.upper() for name in heading[:-1]] + ["TOTAL"]  # the last column is headed in another row, or here
+    flows = [flow for row in rows if len(row) == len(heading) for flow in _day(funds, row)]
+    if not flows:
+        raise Malformed(SERVICE, SERIES, "the table has no day that can be read", status=200)
+    if "</table" not in page.lower():
+        raise Malformed(SERVICE, SERIES, "the page is cut off inside its table", status=200)
+    frame = pl.DataFrame(flows, schema=FundFlows.create_empty().schema, orient="row")
+    return frame.unique(["fund", "date"], keep="last", maintain_order=True).sort("date", "fund")
+
+
+def _no_table(page: str) -> SourceError:
+    walls = ("just a moment", "attention required", "verify you are human", "captcha")
+    if any(words in page.lower() for words in walls):
+        return Refused(SERVICE, SERIES, "a bot wall answered instead of the table", status=200)
+    return Malformed(SERVICE, SERIES, "answered 200 with a page without the table", status=200)
+
+
+def _day(funds: list[str], row: list[str]) -> list[tuple[str, date, float]]:
+    """One row's flows; none for footers and for pending days."""
+    day = _date(row[0])
+    if day is None:
+        return []
+    flows = [(fund, day, flow) for fund, text in zip(funds[1:], row[1:], strict=True)
+             if fund and (flow := _flow(text)) is not None]  # fmt: skip
+    return flows if any(fund != "TOTAL" for fund, _, _ in flows) else []
+
+
+def _date(text: str) -> date | None:
+    for form in ("%d %b %Y", "%d %B %Y"):
+        try:
+            return datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+    return None
+
+
+def _flow(text: str) -> float | None:
+    """`(227.2)` is negative, `1,234.5` has its comma removed, `-` is nothing."""
+    negative = text.startswith("(") and text.endswith(")")
+    try:
+        value = float(text.strip("()").replace(",", ""))
+    except ValueError:
+        return None
+    return -value if negative else value

@@ -1,0 +1,186 @@
+"""The New York Fed's Markets API: the Desk's outright operations, its holdings of bills, its reference rates.
+
+Here: addresses, and answers as rows. Not here: which operations belong to which programme (assets.policy),
+patience and pacing (pipelines.sources.http).
+
+The API answers 400 to a bad path and, reportedly, to a caller in a hurry. Our paths are fixed, so 400 is
+tried again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any, Literal
+
+import polars as pl
+
+from assets.contracts.raw import MacroObservations, TreasuryOperations
+from pipelines.sources.errors import (
+    BadRequest,
+    Delivered,
+    Malformed,
+    Note,
+    RateLimited,
+    SourceError,
+)
+from pipelines.sources.http import Clock, Http, Pace, Patience, Policy, not_data
+
+log = logging.getLogger(__name__)
+
+SERVICE = "New York Fed"
+URL = "https://markets.newyorkfed.org/api"
+OPERATIONS = "treasury_operations"
+FIRST_DAY = date(2000, 1, 1)  # before the first operation the API knows
+RATES = {"EFFR": "unsecured/effr", "SOFR": "secured/sofr"}
+Record = dict[str, Any]
+
+
+class NyFed:
+    """The three questions asked of the New York Fed."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        clock: Clock,
+        *,
+        lookback_days: int = 14,
+        per_minute: int = 30,
+        base_url: str | None = None,
+    ) -> None:
+        """lookback_days: the Desk corrects results for a few days; at least 7."""
+        self._policy = policy
+        self._clock = clock
+        self._lookback = timedelta(days=max(7, lookback_days))
+        self._http = Http(SERVICE, base_url or URL, policy, Pace(per_minute, clock), clock)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def treasury_operations(self, stored: date | None, today: date) -> Delivered:
+        """Outright operations since the watermark minus the lookback; a failure becomes Missing."""
+        start = FIRST_DAY if stored is None else stored - self._lookback
+        params = {"startDate": start.isoformat(), "endDate": today.isoformat()}
+        try:
+            found = self._records("/tsy/all/results/summary/search.json", params, OPERATIONS, ("treasury", "auctions"))
+            rows, notes = operations(found)
+        except SourceError as error:
+            failure = error
+        else:
+            for note in notes:
+                log.warning("New York Fed %s", note)
+            log.info("New York Fed %s: %d operations since %s", OPERATIONS, rows.height, start)
+            return Delivered(rows=rows, notes=notes)
+        told = failure.keeping(stored, None if stored is None else start)
+        log.warning("%s", told)
+        return Delivered(rows=TreasuryOperations.create_empty(), missing=(told.missing(),))
+
+    def bills_held(self) -> pl.DataFrame:
+        """Treasury bills in the System Open Market Account, USD bn, one row per week: series SOMA_BILLS."""
+        found = self._records("/soma/summary.json", {}, "SOMA_BILLS", ("soma", "summary"))
+        return self._observations("SOMA_BILLS", found, "asOfDate", lambda row: _usd_bn(row.get("bills")))
+
+    def reference_rate(self, rate: Literal["EFFR", "SOFR"], first: date, last: date) -> pl.DataFrame:
+        """A reference rate in percent, oldest first, in the columns of raw.macro_observations."""
+        params = {"startDate": first.isoformat(), "endDate": last.isoformat()}
+        found = self._records(f"/rates/{RATES[rate]}/search.json", params, rate, ("refRates",))
+        own = [row for row in found if row.get("type", rate) == rate]
+        return self._observations(rate, own, "effectiveDate", lambda row: _number(row.get("percentRate")))
+
+    def _records(self, path: str, params: dict[str, str], series: str, keys: Sequence[str]) -> list[Record]:
+        """The list at the end of the keys, with patience."""
+
+        def ask() -> list[Record]:
+            try:
+                body = self._http.text(path, params, series)
+            except BadRequest as error:
+                hurry = error
+            else:
+                return _listed(body, series, keys)
+            raise RateLimited(SERVICE, series, f"HTTP {hurry.status}", status=hurry.status)
+
+        return Patience(self._policy, self._clock).call(ask)
+
+    def _observations(
+        self, series: str, found: Sequence[Record], day: str, value: Callable[[Record], float | None]
+    ) -> pl.DataFrame:
+        try:
+            pairs = {date.fromisoformat(row[day]): value(row) for row in found}
+        except (KeyError, ValueError, TypeError):
+            pairs = None
+        if pairs is None:
+            raise Malformed(SERVICE, series, "answered with rows that cannot be read", status=200)
+        schema = {"date": pl.Date, "value": pl.Float64}
+        frame = pl.DataFrame({"date": list(pairs), "value": list(pairs.values())}, schema=schema)
+        frame = frame.with_columns(series_id=pl.lit(series), realtime_start=pl.lit(None, pl.Date)).drop_nulls("value")
+        return frame.sort("date").select(MacroObservations.create_empty().columns)
+
+
+def _listed(body: str, series: str, keys: Sequence[str]) -> list[Record]:
+    """The list of objects at the end of the keys."""
+    try:
+        found: Any = json.loads(body)
+        for key in keys:
+            found = found[key]
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise not_data(SERVICE, series, f"JSON with {'.'.join(keys)}", body)
+    return found
+
+
+def operations(found: Sequence[Record]) -> tuple[pl.DataFrame, tuple[Note, ...]]:
+    """Auction records as rows of raw.treasury_operations, without system tests and unfinished auctions."""
+    rows: dict[str, Record] = {}
+    unreadable: list[str] = []
+    for record in sorted(found, key=lambda row: str(row.get("lastUpdated") or "")):
+        if "small value" in str(record.get("note") or "").lower():
+            continue
+        if str(record.get("auctionStatus") or "Results") != "Results":
+            continue
+        try:
+            row = _operation(record)
+        except (KeyError, ValueError, TypeError):
+            unreadable.append(str(record.get("operationId") or "without id"))
+        else:
+            rows[row["operation_id"]] = row
+    schema = TreasuryOperations.create_empty().schema
+    frame = pl.DataFrame(list(rows.values()), schema=schema).sort("operation_date", "operation_id")
+    if not unreadable:
+        return frame, ()
+    listed = ", ".join(unreadable[:5])
+    return frame, (Note(OPERATIONS, f"{len(unreadable)} operations cannot be read and were left out: {listed}"),)
+
+
+def _operation(record: Record) -> Record:
+    settles = record.get("settlementDate") or None
+    return {
+        "operation_id": _words(record["operationId"]),
+        "operation_date": date.fromisoformat(record["operationDate"]),
+        "settlement_date": date.fromisoformat(settles) if settles else None,
+        "operation_type": _words(record["operationType"]),
+        "submitted_usd_bn": _usd_bn(record.get("totalParAmtSubmitted")),
+        "accepted_usd_bn": _usd_bn(record.get("totalParAmtAccepted")),
+        "note": str(record.get("note") or "").strip() or None,
+    }
+
+
+def _words(value: Any) -> str:
+    text = " ".join(str(value or "").split())
+    if not text:
+        raise ValueError("empty")
+    return text
+
+
+def _number(value: Any) -> float | None:
+    text = str(value if value is not None else "").replace(",", "").strip()
+    return float(text) if text else None
+
+
+def _usd_bn(value: Any) -> float | None:
+    """The API writes US dollars as text."""
+    number = _number(value)
+    return None if number is None else number / 1e9

@@ -1,0 +1,61 @@
+"""Fixtures of the upstream tests: a clock that does not sleep, quick policies, recordings where they are at hand."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.sources.http import Policy
+from tests.upstream.services import FakeClock
+
+QUICK = Policy(timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Friday evening in New York, well after the close: 2026-11-20 22:30."""
+    return FakeClock(datetime(2026, 11, 21, 3, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+def policy() -> Policy:
+    return QUICK
+
+
+@pytest.fixture(autouse=True)
+def no_machine_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a proxy nor a key of the machine reaches a test."""
+    for name in (
+        "FRED_API_KEY",
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Recordings:
+    """Real answers, kept beside the project and not in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def body(self, name: str) -> str:
+        envelope: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
+        return str(envelope["response"]["body"])
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Recordings:
+    for parent in Path(__file__).resolve().parents:
+        folder = parent / "shared" / "recordings"
+        if folder.is_dir():
+            return Recordings(folder)
+    pytest.skip("no shared/recordings beside this project")

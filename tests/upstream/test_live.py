@@ -1,0 +1,209 @@
+"""All services behind one upstream: under their real names, night after night, with faults."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from pydantic import SecretStr
+
+from assets.catalog import Catalog, Series, load_catalog
+from assets.contracts.raw import FomcMeetings, FundFlows, MacroObservations, PriceBars, TreasuryOperations
+from assets.upstream import Fetched, Upstream
+from pipelines.sources.http import Policy
+from pipelines.sources.live import LiveConfig, LiveUpstream
+from pipelines.sources.yahoo import sessions_between
+from tests.upstream.loopback import CUT, DROP, HTML_200, SHORT, Loopback, loopback, status
+from tests.upstream.services import (
+    FARSIDE,
+    FRED,
+    GRAPH,
+    NYFED,
+    FakeClock,
+    FarsideWorld,
+    FredWorld,
+    NyFedWorld,
+    YahooWorld,
+    bill_purchase,
+)
+
+MEETINGS = pl.DataFrame({"meeting_date": [date(2026, 12, 9)], "scheduled": [True]})
+CATALOG = load_catalog()
+FAULTS = [status(429), status(429, retry_after="5"), status(500), status(502), status(503), DROP, CUT, SHORT, HTML_200]
+FIRST_NIGHT = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
+
+
+def small(catalog: Catalog) -> tuple[list[Any], list[Series]]:
+    """Enough of the catalog to have one of each kind."""
+    symbols = [s for s in catalog.symbol if s.id in ("BTC-USD", "^RUT", "SPY", "GC=F")]
+    series = [s for s in catalog.series if s.id in ("WALCL", "DFF", "NFCI", "M2SL")]
+    return symbols, series
+
+
+class Services:
+    """All of them on one loopback internet, as functions of one clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.yahoo = YahooWorld(clock, first_day=date(2026, 9, 1))
+        self.fred = FredWorld(clock=clock)
+        friday, wednesday, day = date(2026, 6, 5), date(2026, 6, 3), timedelta(days=1)
+        weeks = range(26)
+        self.fred.vintages = {
+            "DFF": [(date(2026, 8, 1) + day * n, date(2026, 8, 2) + day * n, 3.5 + n / 100) for n in range(110)],
+            "WALCL": [(wednesday + day * 7 * n, wednesday + day * (7 * n + 1), 6.5e6 + n) for n in weeks],
+            "NFCI": [  # restated every week for the ten weeks before
+                (friday + day * 7 * k, friday + day * (7 * n + 5), n - k / 10)
+                for n in weeks
+                for k in range(max(0, n - 10), n + 1)
+            ],
+            "M2SL": [(date(2026, m, 1), date(2026, m + 1, 25), 22_000.0 + m) for m in range(1, 11)],
+        }
+        purchases = [bill_purchase(25, date(2026, 9, 1) + day * n, 4.0 + n / 100) for n in range(0, 80, 3)]
+        self.desk = NyFedWorld(purchases)
+
+    def all(self) -> dict[str, Any]:
+        flows = FarsideWorld(days=[(f"{n} Oct 2026", ("10.0", "(2.5)", "-"), "7.5") for n in range(1, 6)])
+        return {**self.yahoo.services(), **self.fred.services(), **self.desk.services(), **flows.services()}
+
+
+@pytest.fixture
+def services(clock: FakeClock) -> Services:
+    sessions_between(date(2026, 11, 1), date(2026, 11, 20))
+    return Services(clock)
+
+
+@pytest.fixture
+def server(services: Services, tmp_path: Path) -> Iterator[Loopback]:
+    with loopback(services.all(), tmp_path) as running:
+        yield running
+
+
+def fetch_all(upstream: Upstream) -> dict[str, Fetched]:
+    symbols, series = small(CATALOG)
+    return {
+        "prices": upstream.price_bars(symbols, {}),
+        "macro": upstream.macro_observations(series, {}),
+        "desk": upstream.treasury_operations(None),
+        "flows": upstream.fund_flows(None),
+        "meetings": upstream.fomc_meetings(),
+    }
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_every_client_reaches_its_service_under_its_real_name(
+    services: Services, server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keyed: bool
+) -> None:
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    key = SecretStr(services.fred.key) if keyed else None
+    upstream: Upstream = LiveUpstream(
+        LiveConfig(fred_api_key=key, cache_dir=tmp_path / "cache", futures_months=2), MEETINGS, services.clock
+    )
+    fetched = fetch_all(upstream)
+    assert [m for answer in fetched.values() for m in answer.missing] == []
+    assert {r.host for r in server.requests} == {
+        *("fc.yahoo.com", "query1.finance.yahoo.com", "query2.finance.yahoo.com", NYFED, FARSIDE),
+        FRED if keyed else GRAPH,
+    }
+    contracts = (PriceBars, MacroObservations, TreasuryOperations, FundFlows, FomcMeetings)
+    for contract, answer in zip(contracts, fetched.values(), strict=True):
+        assert contract.is_valid(answer.rows), contract
+        assert answer.rows.height > 0
+    assert (fetched["macro"].rows["realtime_start"].null_count() > 0) is True
+    assert {"ZQX26.CBT", "ZQZ26.CBT"} <= set(fetched["prices"].rows["symbol"])
+
+
+def test_live_says_what_it_is_and_what_time_it_is(clock: FakeClock) -> None:
+    upstream = LiveUpstream(LiveConfig(), MEETINGS, clock)
+    assert (upstream.name, upstream.simulated) == ("live", False)
+    assert upstream.now() == datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
+    assert upstream.today() == date(2026, 11, 20)
+
+
+def test_the_configuration_does_not_show_the_key() -> None:
+    assert "secret" not in repr(LiveConfig(fred_api_key=SecretStr("secret")))
+
+
+def test_progress_is_said_per_series(
+    services: Services, server: Loopback, tmp_path: Path, policy: Policy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="pipelines.sources")
+    fetch_all(on_loopback(services, server, tmp_path, policy))
+    said = [record.getMessage() for record in caplog.records]
+    symbols, series = small(CATALOG)
+    assert all(any(entry.id in line for line in said) for entry in (*symbols, *series))
+
+
+# ------------------------------------------------------------------ nights
+def on_loopback(services: Services, server: Loopback, folder: Path, policy: Policy) -> LiveUpstream:
+    config = LiveConfig(
+        fred_api_key=SecretStr(services.fred.key), futures_months=0, policy=policy, cache_dir=folder / "cache",
+        yahoo_url=server.url("query2.finance.yahoo.com"), fred_url=server.url(FRED, "/fred"),
+        nyfed_url=server.url(NYFED, "/api"), farside_url=server.url(FARSIDE),
+    )  # fmt: skip
+    return LiveUpstream(config, MEETINGS, services.clock)
+
+
+class Store:
+    """What a history keeps: the newest value per key, final rows only, and where each series ends."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def watermarks(self, kind: str) -> dict[str, date]:
+        marks: dict[str, date] = {}
+        for stored, series, day, *_ in self.rows:
+            if stored == kind:
+                marks[series] = max(day, marks.get(series, day))
+        return marks
+
+    def keep(self, kind: str, rows: pl.DataFrame, key: list[str]) -> None:
+        if "provisional" in rows.columns:
+            rows = rows.filter(~pl.col("provisional"))
+        values = [column for column in rows.columns if column not in key]
+        for row in rows.to_dicts():
+            self.rows[(kind, *(row[k] for k in key))] = tuple(row[v] for v in values)
+
+
+def night(upstream: LiveUpstream, store: Store) -> int:
+    """One night's fetching; returns how many series did not come."""
+    symbols, series = small(CATALOG)
+    prices = upstream.price_bars(symbols, store.watermarks("prices"))
+    macro = upstream.macro_observations(series, store.watermarks("macro"))
+    desk = upstream.treasury_operations(max(store.watermarks("desk").values(), default=None))
+    store.keep("prices", prices.rows, ["symbol", "date"])
+    store.keep("macro", macro.rows, ["series_id", "date", "realtime_start"])
+    store.keep("desk", desk.rows, ["operation_type", "operation_date", "operation_id"])
+    return len(prices.missing) + len(macro.missing) + len(desk.missing)
+
+
+def live_through(
+    nights: int, services: Services, server: Loopback, folder: Path, policy: Policy, *, share: float, seed: int
+) -> tuple[Store, int]:
+    store, lost = Store(), 0
+    server.script.clear()
+    if share:
+        server.script.fail_at_random(share, seed, FAULTS)
+    for number in range(nights):
+        services.clock.turn_to(FIRST_NIGHT + timedelta(days=number))
+        lost += night(on_loopback(services, server, folder, policy), store)
+    server.script.clear()
+    services.clock.turn_to(FIRST_NIGHT + timedelta(days=nights))
+    lost += night(on_loopback(services, server, folder, policy), store)
+    return store, lost
+
+
+def test_nights_with_faults_end_like_nights_without_once_the_services_recover(
+    services: Services, server: Loopback, tmp_path: Path, policy: Policy
+) -> None:
+    calm, nothing_lost = live_through(8, services, server, tmp_path, policy, share=0.0, seed=0)
+    rough, lost = live_through(8, services, server, tmp_path, policy, share=0.5, seed=20261120)
+    assert nothing_lost == 0
+    assert lost > 0  # half of all requests failed: some series missed some nights
+    assert rough.rows == calm.rows
