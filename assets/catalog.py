@@ -27,7 +27,7 @@ class _Entry(BaseModel):
 class _Observed(_Entry):
     id: str = Field(min_length=1)
     name: str = Field(min_length=1)
-    release_lag_days: int = Field(ge=0, le=400)
+    release_lag_days: int = Field(ge=-1, le=400)
     role: str = Field(min_length=1)
     required: bool = False
     revised: bool = False

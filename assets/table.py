@@ -114,13 +114,22 @@ def ingest(
             rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
             return dg.MaterializeResult(
                 value=rows,
-                metadata={"rows_fetched": fetched.rows.height, "rows_quarantined": rows.broken.height},
+                metadata={
+                    "rows_fetched": fetched.rows.height,
+                    "rows_quarantined": rows.broken.height,
+                    **_noted(fetched),
+                },
                 check_results=[*checks.of_rows(contract, rows), checks.of_arrival(entries, fetched.missing)],
             )
 
         return body
 
     return decorate
+
+
+def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
+    """What was odd, as a list in the UI."""
+    return {"notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in fetched.notes))} if fetched.notes else {}
 
 
 def _fetch(function: Callable[..., Fetched], resources: dict[str, object]) -> Fetched:

@@ -42,11 +42,23 @@ class Missing:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something odd in data that did come: shown with the run, no reason to fail."""
+
+    id: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.text}"
+
+
+@dataclass(frozen=True)
 class Fetched:
-    """What a source delivered: rows in the columns of the raw contract, and what it could not deliver."""
+    """What a source delivered: rows in the columns of the raw contract, what it could not deliver, what was odd."""
 
     rows: pl.DataFrame
     missing: tuple[Missing, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 class PriceSource(Protocol):

@@ -64,6 +64,20 @@ def dev() -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Look at configuration, services, key, clock, disk and lock, and say what to do about each."""
+    from pipelines.doctor import examine
+
+    findings = examine(_settings())
+    for finding in findings:
+        typer.echo(f"{'ok ' if finding.ok else 'NO '} {finding.name}: {finding.detail}")
+        if finding.remedy:
+            typer.echo(f"    {finding.remedy}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def export(target: Path) -> None:
     """Copy the current run into one DuckDB file, for tools that cannot see the parquet folder."""
     from pipelines.publishing import export_copy

@@ -1,6 +1,7 @@
-"""What a person at the terminal sees of a run: one line per table.
+"""What a person at the terminal sees of a run: one line per table, and one per series while it is fetched.
 
-Here: turning Dagster's events into lines on standard error. Not here: the summary at the end (pipelines.cli).
+Here: turning Dagster's events and the sources' log into lines on standard error. Not here: the summary at the end
+(pipelines.cli).
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -34,6 +37,21 @@ class _Lines(logging.Handler):
     def _line(self, word: str, step: str) -> None:
         sys.stderr.write(f"{time.monotonic() - self._begun:7.1f} s  {word:<6}  {step}\n")
         sys.stderr.flush()
+
+
+@contextmanager
+def source_progress() -> Iterator[None]:
+    """While this lasts, what the sources say of each series shows on standard error."""
+    sources, lines = logging.getLogger("pipelines.sources"), logging.StreamHandler(sys.stderr)
+    lines.setFormatter(logging.Formatter("           %(message)s"))
+    sources.addHandler(lines)
+    level = sources.level
+    sources.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        sources.setLevel(level)
+        sources.removeHandler(lines)
 
 
 @dg.logger

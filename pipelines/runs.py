@@ -12,7 +12,7 @@ import dagster as dg
 
 from pipelines.build import build_defs
 from pipelines.instance import open_instance
-from pipelines.progress import progress_logger
+from pipelines.progress import progress_logger, source_progress
 from pipelines.settings import Settings
 
 
@@ -31,7 +31,7 @@ class RunReport:
 def run_job(settings: Settings, job: str) -> RunReport:
     """Run one job to its end in this process; faults are in the report, not raised."""
     defs = build_defs(settings, loggers={"console": progress_logger})
-    with open_instance(settings.home) as instance:
+    with open_instance(settings.home) as instance, source_progress():
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,

@@ -16,7 +16,7 @@ class Symbols(CoreTable):
 
     id = dy.String(primary_key=True, description="name at the source and in every table")
     name = dy.String(description="what a person calls it")
-    release_lag_days = count("days from the observation's date until it can be known")
+    release_lag_days = dy.Int64(description="days from the observation's date until it can be known", min=-1)
     role = dy.String(description="what it is for")
     required = dy.Bool(description="the nightly fails without it")
     revised = dy.Bool(description="history is restated upstream")
@@ -31,7 +31,7 @@ class Series(CoreTable):
 
     id = dy.String(primary_key=True, description="name at the source and in every table")
     name = dy.String(description="what a person calls it")
-    release_lag_days = count("days from the observation's date until it can be known")
+    release_lag_days = dy.Int64(description="days from the observation's date until it can be known", min=-1)
     role = dy.String(description="what it is for")
     required = dy.Bool(description="the nightly fails without it")
     revised = dy.Bool(description="history is restated upstream")

@@ -46,7 +46,7 @@ class MacroObservations(RawTable):
     series_id = dy.String(description="catalog id")
     date = dy.Date(description="the day or period the value speaks of, as the publisher dates it")
     realtime_start = dy.Date(nullable=True, description="first day this value was public; null: not recorded")
-    value = number("catalog unit", "value as published")
+    value = number("catalog unit", "value as published; null: withdrawn from this vintage on", nullable=True)
 
     @dy.rule()
     def one_value_per_vintage(cls) -> pl.Expr:  # noqa: N805

@@ -20,7 +20,7 @@ class History(Protocol):
     """What is stored already."""
 
     def watermarks(self, contract: type[RawTable], series: str, day: str) -> dict[str, date]:
-        """Last stored final date per series."""
+        """Last stored final `day` per series."""
 
 
 @ingest(raw.PriceBars, asked=lambda catalog: catalog.symbol)
@@ -33,7 +33,10 @@ def price_bars(catalog: Catalog, upstream: PriceSource, warehouse: History) -> F
 def macro_observations(catalog: Catalog, upstream: MacroSource, warehouse: History) -> Fetched:
     """Observations of every catalog series."""
     stored = warehouse.watermarks(raw.MacroObservations, "series_id", "date")
-    return upstream.macro_observations(catalog.series, stored)
+    vintages = warehouse.watermarks(raw.MacroObservations, "series_id", "realtime_start")
+    # A revised series whose vintages were never fetched (no key until now) is fetched as if it were new.
+    unread = {s.id for s in catalog.series if s.revised and vintages.get(s.id) is None}
+    return upstream.macro_observations(catalog.series, {i: day for i, day in stored.items() if i not in unread})
 
 
 @ingest(raw.TreasuryOperations)

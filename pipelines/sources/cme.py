@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 
 from assets.contracts.raw import PriceBars
-from pipelines.sources.errors import Delivered, Note, NothingDelivered, SourceError
+from assets.upstream import Fetched, Note
+from pipelines.sources.errors import NothingDelivered, SourceError
 from pipelines.sources.http import Clock, Http, Pace, Policy, not_data
 from pipelines.sources.yahoo import MONTH_CODES
 
@@ -39,7 +40,7 @@ class Cme:
         """Close the connections."""
         self._http.close()
 
-    def settlements(self, contracts: Collection[str], day: date) -> Delivered:
+    def settlements(self, contracts: Collection[str], day: date) -> Fetched:
         """The day's settlements of these contracts, in Yahoo's notation; a failure becomes a note."""
         try:
             body = self._http.text(PATH, {"tradeDate": day.strftime("%m/%d/%Y")}, SERIES)
@@ -47,10 +48,10 @@ class Cme:
         except SourceError as error:
             failure = error
         else:
-            return Delivered(rows=rows.filter(pl.col("symbol").is_in(list(contracts))))
+            return Fetched(rows=rows.filter(pl.col("symbol").is_in(list(contracts))))
         log.info("%s", failure)
         note = Note(SERIES, f"{SERVICE}: {failure.what}; the rate path ends where Yahoo's contracts do")
-        return Delivered(rows=PriceBars.create_empty(), notes=(note,))
+        return Fetched(rows=PriceBars.create_empty(), notes=(note,))
 
 
 def read_settlements(body: str, day: date) -> pl.DataFrame:

@@ -12,11 +12,10 @@ either.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
-from assets.upstream import Fetched, Missing
+from assets.upstream import Missing
 from pipelines.errors import RecoupleError
 
 TRY_AGAIN = "The next run asks again"
@@ -139,21 +138,3 @@ class NotAsked(SourceError):
     """Not tried, because the service failed for the series before it."""
 
     service_level = True
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something odd in data that did come: said in the log, shown with the run, no reason to fail."""
-
-    id: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.id}: {self.text}"
-
-
-@dataclass(frozen=True)
-class Delivered(Fetched):
-    """What a live source delivered, with remarks on the rows."""
-
-    notes: tuple[Note, ...] = ()

@@ -17,7 +17,8 @@ from html.parser import HTMLParser
 import polars as pl
 
 from assets.contracts.raw import FundFlows
-from pipelines.sources.errors import Delivered, Malformed, Refused, SourceError
+from assets.upstream import Fetched
+from pipelines.sources.errors import Malformed, Refused, SourceError
 from pipelines.sources.http import Clock, Http, Pace, Patience, Policy
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Farside:
         """Close the connections."""
         self._http.close()
 
-    def fund_flows(self, stored: date | None) -> Delivered:
+    def fund_flows(self, stored: date | None) -> Fetched:
         """Daily net flows since the watermark minus a lookback; a failure becomes Missing."""
         try:
             rows = Patience(self._policy, self._clock).call(lambda: read_table(self._http.text(PATH, {}, SERIES)))
@@ -53,11 +54,11 @@ class Farside:
             if stored is not None:
                 rows = rows.filter(pl.col("date") >= stored - LOOKBACK)
             log.info("Farside %s: %d flows", SERIES, rows.height)
-            return Delivered(rows=rows)
+            return Fetched(rows=rows)
         failure.remedy = OPTIONAL
         told = failure.keeping(stored, None)
         log.warning("%s", told)
-        return Delivered(rows=FundFlows.create_empty(), missing=(told.missing(),))
+        return Fetched(rows=FundFlows.create_empty(), missing=(told.missing(),))
 
 
 class _Cells(HTMLParser):

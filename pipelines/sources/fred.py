@@ -40,13 +40,11 @@ from pydantic import SecretStr
 
 from assets.catalog import Series
 from assets.contracts.raw import MacroObservations
-from assets.upstream import Watermarks
+from assets.upstream import Fetched, Note, Watermarks
 from pipelines.sources.errors import (
     BadRequest,
-    Delivered,
     KeyRejected,
     Malformed,
-    Note,
     NothingDelivered,
     SourceError,
     UnknownSeries,
@@ -255,7 +253,7 @@ class Fred:
         """Close the connections."""
         self._csv.close()
 
-    def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Delivered:
+    def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
         """Observations since the watermark minus the lookback, all without one; never raises for a series."""
         breaker = Breaker(SERVICE, self._policy.failures_before_giving_up)
         answers = [self._one(breaker, one, stored.get(one.id)) for one in series]
@@ -263,13 +261,13 @@ class Fred:
         if self._client is None:
             notes.insert(0, Note(SERVICE, "no FRED_API_KEY: the keyless CSV endpoint was used, without vintages"))
             log.info("%s", notes[0])
-        return Delivered(
+        return Fetched(
             rows=pl.concat([MacroObservations.create_empty(), *(a.rows for a in answers)]),
             missing=tuple(m for a in answers for m in a.missing),
             notes=tuple(notes),
         )
 
-    def _one(self, breaker: Breaker, series: Series, watermark: date | None) -> Delivered:
+    def _one(self, breaker: Breaker, series: Series, watermark: date | None) -> Fetched:
         try:
             breaker.check(series.id)
             rows = self._rows(series, watermark)
@@ -284,7 +282,7 @@ class Fred:
         resumes = None if watermark is None else days_back(series, watermark, self._lookback)
         told = failure.keeping(watermark, resumes)
         log.warning("%s", told)
-        return Delivered(rows=MacroObservations.create_empty(), missing=(told.missing(),))
+        return Fetched(rows=MacroObservations.create_empty(), missing=(told.missing(),))
 
     def _rows(self, series: Series, watermark: date | None) -> pl.DataFrame:
         if not SERIES_ID.fullmatch(series.id):
@@ -366,13 +364,13 @@ class Fred:
         return Patience(self._policy, self._clock).call(attempt)
 
 
-def _told(series: Series, rows: pl.DataFrame, watermark: date | None) -> Delivered:
+def _told(series: Series, rows: pl.DataFrame, watermark: date | None) -> Fetched:
     if rows.is_empty():
         note = Note(series.id, f"nothing newer than {watermark}, and nothing since the lookback")
         log.warning("FRED %s", note)
-        return Delivered(rows=rows, notes=(note,))
+        return Fetched(rows=rows, notes=(note,))
     log.info("FRED %s: %d values, %s to %s", series.id, rows.height, rows["date"].min(), rows["date"].max())
-    return Delivered(rows=rows)
+    return Fetched(rows=rows)
 
 
 def days_back(series: Series, stored: date, lookback: int) -> date:

@@ -20,7 +20,6 @@ from assets.reference import load_fomc_calendar
 from assets.upstream import Fetched, Watermarks
 from pipelines.settings import Settings
 from pipelines.sources.cme import Cme
-from pipelines.sources.errors import Delivered
 from pipelines.sources.farside import Farside
 from pipelines.sources.fred import Fred
 from pipelines.sources.http import Clock, Policy, SystemClock
@@ -110,7 +109,7 @@ class LiveUpstream:
         """The date in New York."""
         return self._clock.now().astimezone(NEW_YORK).date()
 
-    def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Delivered:
+    def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
         """Bars of the symbols, and of the fed funds futures for the coming months."""
         contracts = fed_funds_contracts(self.today(), self._config.futures_months)
         asked = {symbol.id: symbol for symbol in (*contracts, *symbols)}
@@ -119,25 +118,25 @@ class LiveUpstream:
         unlisted = {c.id for c in contracts} - set(bars.rows["symbol"])
         return self._with_settlements(bars, unlisted) if unlisted else bars
 
-    def _with_settlements(self, bars: Delivered, unlisted: set[str]) -> Delivered:
+    def _with_settlements(self, bars: Fetched, unlisted: set[str]) -> Fetched:
         """CME's own settlements of the newest settled session, where Yahoo has no bars of a contract."""
         settled = self._cme.settlements(unlisted, newest_settled_session(self.now()))
         found = set(settled.rows["symbol"])
-        return Delivered(
+        return Fetched(
             rows=pl.concat([bars.rows, settled.rows]),
             missing=tuple(m for m in bars.missing if m.id not in found),
             notes=(*(n for n in bars.notes if n.id not in found), *settled.notes),
         )
 
-    def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Delivered:
+    def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
         """Observations of the series."""
         return self._fred.macro_observations(series, stored)
 
-    def treasury_operations(self, stored: date | None) -> Delivered:
+    def treasury_operations(self, stored: date | None) -> Fetched:
         """The Desk's outright operations."""
         return self._nyfed.treasury_operations(stored, self.today())
 
-    def fund_flows(self, stored: date | None) -> Delivered:
+    def fund_flows(self, stored: date | None) -> Fetched:
         """Flows into spot bitcoin ETFs; optional."""
         return self._farside.fund_flows(stored)
 

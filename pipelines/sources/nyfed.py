@@ -18,14 +18,8 @@ from typing import Any, Literal
 import polars as pl
 
 from assets.contracts.raw import MacroObservations, TreasuryOperations
-from pipelines.sources.errors import (
-    BadRequest,
-    Delivered,
-    Malformed,
-    Note,
-    RateLimited,
-    SourceError,
-)
+from assets.upstream import Fetched, Note
+from pipelines.sources.errors import BadRequest, Malformed, RateLimited, SourceError
 from pipelines.sources.http import Clock, Http, Pace, Patience, Policy, not_data
 
 log = logging.getLogger(__name__)
@@ -60,7 +54,7 @@ class NyFed:
         """Close the connections."""
         self._http.close()
 
-    def treasury_operations(self, stored: date | None, today: date) -> Delivered:
+    def treasury_operations(self, stored: date | None, today: date) -> Fetched:
         """Outright operations since the watermark minus the lookback; a failure becomes Missing."""
         start = FIRST_DAY if stored is None else stored - self._lookback
         params = {"startDate": start.isoformat(), "endDate": today.isoformat()}
@@ -73,10 +67,10 @@ class NyFed:
             for note in notes:
                 log.warning("New York Fed %s", note)
             log.info("New York Fed %s: %d operations since %s", OPERATIONS, rows.height, start)
-            return Delivered(rows=rows, notes=notes)
+            return Fetched(rows=rows, notes=notes)
         told = failure.keeping(stored, None if stored is None else start)
         log.warning("%s", told)
-        return Delivered(rows=TreasuryOperations.create_empty(), missing=(told.missing(),))
+        return Fetched(rows=TreasuryOperations.create_empty(), missing=(told.missing(),))
 
     def bills_held(self) -> pl.DataFrame:
         """Treasury bills in the System Open Market Account, USD bn, one row per week: series SOMA_BILLS."""

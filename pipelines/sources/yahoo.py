@@ -47,11 +47,9 @@ from yfinance.exceptions import YFException, YFRateLimitError, YFTickerMissingEr
 
 from assets.catalog import Symbol
 from assets.contracts.raw import PriceBars
-from assets.upstream import Watermarks
+from assets.upstream import Fetched, Note, Watermarks
 from pipelines.sources.errors import (
-    Delivered,
     Malformed,
-    Note,
     NothingDelivered,
     RateLimited,
     ServiceDown,
@@ -298,7 +296,7 @@ class Yahoo:
         self._base_url = base_url
         self._cache_dir = cache_dir
 
-    def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Delivered:
+    def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
         """Bars since the watermark minus the lookback, all history without one; never raises for a symbol."""
         yf.config.debug.hide_exceptions = False
         self._open_caches()
@@ -311,7 +309,7 @@ class Yahoo:
                 answers = list(pool.map(ask, symbols))
         finally:
             session.close()
-        return Delivered(
+        return Fetched(
             rows=pl.concat([PriceBars.create_empty(), *(a.rows for a in answers)]),
             missing=tuple(m for a in answers for m in a.missing),
             notes=tuple(n for a in answers for n in a.notes),
@@ -329,7 +327,7 @@ class Yahoo:
             )
             _use_caches(Path(tempfile.mkdtemp(prefix="recouple-yahoo-")))
 
-    def _one(self, session: PoliteSession, breaker: Breaker, stored: Watermarks, symbol: Symbol) -> Delivered:
+    def _one(self, session: PoliteSession, breaker: Breaker, stored: Watermarks, symbol: Symbol) -> Fetched:
         watermark = stored.get(symbol.id)
         start = self._start(symbol, watermark)
         try:
@@ -344,7 +342,7 @@ class Yahoo:
         if symbol.role == FED_FUNDS and isinstance(failure, UnknownSeries | NothingDelivered):
             log.info("%s", failure)
             note = Note(symbol.id, "not listed at Yahoo; the rate path ends before it")
-            return Delivered(rows=PriceBars.create_empty(), notes=(note,))
+            return Fetched(rows=PriceBars.create_empty(), notes=(note,))
         return self._lost(symbol, watermark, failure)
 
     def _bars(self, session: PoliteSession, symbol: Symbol, start: date) -> Answer:
@@ -366,11 +364,11 @@ class Yahoo:
             return FIRST_DAY
         return days_back(symbol, watermark, self._lookback)
 
-    def _lost(self, symbol: Symbol, watermark: date | None, error: SourceError) -> Delivered:
+    def _lost(self, symbol: Symbol, watermark: date | None, error: SourceError) -> Fetched:
         resumes = days_back(symbol, watermark, self._lookback) if watermark is not None else None
         told = error.keeping(watermark, resumes)
         log.warning("%s", told)
-        return Delivered(rows=PriceBars.create_empty(), missing=(told.missing(),))
+        return Fetched(rows=PriceBars.create_empty(), missing=(told.missing(),))
 
     def _ask(self, session: PoliteSession, symbol: Symbol, start: date) -> Answer:
         """One try: yfinance's frame and what the session saw, or a typed error."""
@@ -421,7 +419,7 @@ class Yahoo:
         zone: tzinfo = UTC if symbol.frequency == "calendar_day" else NEW_YORK
         return self._clock.now().astimezone(zone).date()
 
-    def _judge(self, symbol: Symbol, watermark: date | None, start: date, answer: Answer) -> Delivered:
+    def _judge(self, symbol: Symbol, watermark: date | None, start: date, answer: Answer) -> Fetched:
         """Bars in the contract's columns, what was odd about them, and Missing where none are left."""
         remarks = Remarks()
         frame = _in_contract_columns(symbol, answer.frame)
@@ -434,7 +432,7 @@ class Yahoo:
             log.warning("Yahoo %s", note)
         if frame.is_empty():
             empty = NothingDelivered(SERVICE, symbol.id, f"answered without a usable bar since {start.isoformat()}")
-            return Delivered(rows=frame, missing=self._lost(symbol, watermark, empty).missing, notes=notes)
+            return Fetched(rows=frame, missing=self._lost(symbol, watermark, empty).missing, notes=notes)
         log.info(
             "Yahoo %s: %d bars, %s to %s%s",
             symbol.id,
@@ -443,7 +441,7 @@ class Yahoo:
             frame["date"][-1],
             ", the last one provisional" if frame["provisional"].any() else "",
         )
-        return Delivered(rows=frame, notes=notes)
+        return Fetched(rows=frame, notes=notes)
 
     def _is_over(self, symbol: Symbol, day: date) -> bool:
         margin = SETTLE_MARGIN_UTC_DAY if symbol.frequency == "calendar_day" else SETTLE_MARGIN

@@ -44,6 +44,7 @@ observed as (
         max(date) as last_observation,
         count(*) as rows
     from core.macro_series
+    where date <= getvariable('as_of') -- a target range announced for tomorrow is no observation yet
     group by series_id
 ),
 

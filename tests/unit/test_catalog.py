@@ -81,7 +81,7 @@ role = "fund"
     [
         ('unit = "usd_bn"', 'unit = "usd_billion"', "unit: input should be"),
         ('role = "small_caps"', 'roll = "small_caps"', "roll: extra inputs are not permitted"),
-        ("release_lag_days = 58", "release_lag_days = -1", "release_lag_days: input should be greater"),
+        ("release_lag_days = 58", "release_lag_days = -2", "release_lag_days: input should be greater"),
         ('benchmark = "TLT"', 'benchmark = "TLTT"', "names TLTT, which is no symbol"),
         ('id = "ETH-USD"', 'id = "BTC-USD"', "symbol BTC-USD is there twice"),
         ("[[pair]]", "[[pair]", "at line"),

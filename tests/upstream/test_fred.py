@@ -16,9 +16,9 @@ import pytest
 from pydantic import SecretStr
 
 from assets.catalog import Series
+from assets.upstream import Fetched
 from pipelines.sources import fred as module
 from pipelines.sources.errors import (
-    Delivered,
     KeyRejected,
     Malformed,
     RateLimited,
@@ -55,7 +55,7 @@ class Office:
             self.policy, self.clock, key=secret, base_url=self.server.url(FRED, "/fred"), csv_url=self.server.url(GRAPH)
         )
 
-    def ask(self, asked: Series, stored: date | None = None, key: str | None = KEY) -> Delivered:
+    def ask(self, asked: Series, stored: date | None = None, key: str | None = KEY) -> Fetched:
         return self.source(key).macro_observations([asked], {asked.id: stored} if stored else {})
 
 

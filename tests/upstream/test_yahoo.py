@@ -13,7 +13,7 @@ import pytest
 
 from assets.catalog import Symbol
 from assets.contracts.raw import PriceBars
-from pipelines.sources.errors import Delivered
+from assets.upstream import Fetched
 from pipelines.sources.http import Policy
 from pipelines.sources.yahoo import (
     SETTLE_MARGIN,
@@ -53,7 +53,7 @@ class Market:
         self.running = self.server.__enter__()
         self.source = Yahoo(policy, clock, base_url=self.running.url(HOST), cache_dir=folder / "cache")
 
-    def ask(self, *symbols: Symbol, stored: date | None = date(2026, 11, 18)) -> Delivered:
+    def ask(self, *symbols: Symbol, stored: date | None = date(2026, 11, 18)) -> Fetched:
         return self.source.price_bars(symbols, {s.id: stored for s in symbols} if stored else {})
 
     def change(self, change: Callable[[Columns, list[int]], None]) -> None:
@@ -73,7 +73,7 @@ def market(tmp_path: Path, clock: FakeClock, policy: Policy):  # type: ignore[no
     market.server.__exit__(None, None, None)
 
 
-def final(fetched: Delivered) -> pl.DataFrame:
+def final(fetched: Fetched) -> pl.DataFrame:
     return fetched.rows.filter(~pl.col("provisional"))
 
 
@@ -285,7 +285,7 @@ def test_a_contract_that_is_not_listed_ends_the_path_and_fails_nothing(market: M
 
 
 # ------------------------------------------------------------------ real recordings
-def replay(name: str, recordings: Recordings, market: Market, asked: Symbol, now: datetime) -> Delivered:
+def replay(name: str, recordings: Recordings, market: Market, asked: Symbol, now: datetime) -> Fetched:
     body = recordings.body(f"yahoo/{name}.json")
 
     def answer(request: Request) -> Answer:
