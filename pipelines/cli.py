@@ -124,7 +124,10 @@ def _run(settings: Settings, job: str) -> None:
     if not report.success:
         for failure in report.failures:
             typer.echo(f"{job} failed: {failure}", err=True)
-        _say(f"the last good marts stay served; run {report.run_id}, look at it with `make dev`")
+        if (settings.tree / "marts" / "current").exists():
+            _say("the last good marts stay served")
+        hint = "`recouple doctor` looks at the services, " if settings.source == "live" else ""
+        _say(f"{hint}`make dev` shows the run: {report.run_id}")
         raise typer.Exit(1)
     for warning in report.warnings:
         _say(f"look at: {warning}")

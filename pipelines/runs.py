@@ -6,7 +6,9 @@ printing (pipelines.cli), the jobs (pipelines.jobs).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -28,9 +30,9 @@ class RunReport:
     revisions: int
 
 
-def run_job(settings: Settings, job: str) -> RunReport:
-    """Run one job to its end in this process; faults are in the report, not raised."""
-    defs = build_defs(settings, loggers={"console": progress_logger})
+def run_job(settings: Settings, job: str, overrides: Mapping[str, Any] | None = None) -> RunReport:
+    """Run one job to its end in this process; faults are in the report, not raised. overrides: resources by name."""
+    defs = build_defs(settings, overrides, loggers={"console": progress_logger})
     with open_instance(settings.home) as instance, source_progress():
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,

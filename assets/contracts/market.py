@@ -136,6 +136,7 @@ class PeakPairs(Mart):
     on (confirmed_on), never earlier.
     """
 
+    may_be_empty = True
     asset = dy.String(primary_key=True, description="catalog symbol that peaked")
     peak_session = dy.Date(primary_key=True, description="day of the record close; UTC day for crypto")
     peak_close = number("catalog unit", "the record close")
