@@ -5,7 +5,7 @@ Here: the list of all contracts. The UI, the checks, DuckDB's comments and the d
 
 from __future__ import annotations
 
-from assets.contracts import core, market, operations, policy, raw, regimes
+from assets.contracts import core, market, operations, policy, raw, regimes, studies
 from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
@@ -33,6 +33,8 @@ MARTS: tuple[type[Mart], ...] = (
     market.RelativeStrength,
     market.DivergenceEpisodes,
     market.PeakPairs,
+    studies.BreakoutEvents,
+    studies.BreakoutStudy,
     policy.FedDecisions,
     policy.FedLiquidity,
     operations.SeriesFreshness,
