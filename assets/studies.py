@@ -39,10 +39,19 @@ class Breakouts(_Section):
     detectable_return: float = Field(gt=0, lt=1)
 
 
+class LeadLag(_Section):
+    """Correlations of every catalog pair at many lags."""
+
+    windows_sessions: tuple[Sessions, ...] = Field(min_length=1)
+    max_lag_sessions: int = Field(ge=1, le=63)
+    draws: int = Field(ge=99, le=9999)
+
+
 class Studies(_Section):
     """All sections of the file."""
 
     breakouts: Breakouts
+    lead_lag: LeadLag
 
     def symbols(self) -> dict[str, tuple[str, ...]]:
         """Every symbol the studies name, by the entry that names it."""

@@ -35,6 +35,7 @@ MARTS: tuple[type[Mart], ...] = (
     market.PeakPairs,
     studies.BreakoutEvents,
     studies.BreakoutStudy,
+    studies.LeadLag,
     policy.FedDecisions,
     policy.FedLiquidity,
     operations.SeriesFreshness,
