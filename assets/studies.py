@@ -47,11 +47,30 @@ class LeadLag(_Section):
     draws: int = Field(ge=99, le=9999)
 
 
+class Recoupling(_Section):
+    """The forecast that the laggard of one pair catches up."""
+
+    asset: str
+    benchmark: str
+    horizons_sessions: tuple[Sessions, ...] = Field(min_length=1)
+    refit_sessions: Sessions
+    fewest_outcomes: int = Field(ge=60)
+    trend_gap_prior: float = Field(gt=0, le=2)
+    component_prior: float = Field(gt=0, le=2)
+    bootstrap_replications: int = Field(ge=99, le=9999)
+
+    @property
+    def pair(self) -> str:
+        """The pair's name in every table."""
+        return f"{self.asset}/{self.benchmark}"
+
+
 class Studies(_Section):
     """All sections of the file."""
 
     breakouts: Breakouts
     lead_lag: LeadLag
+    recoupling: Recoupling
 
     def symbols(self) -> dict[str, tuple[str, ...]]:
         """Every symbol the studies name, by the entry that names it."""
@@ -75,4 +94,9 @@ def load_studies(catalog: Catalog, path: Path = PATH) -> Studies:
                     f"{path.name}: {entry} names {symbol}, which is no symbol of the catalog; "
                     f"add a [[symbol]] entry there or correct the name"
                 )
+    if studies.recoupling.pair not in {p.id for p in catalog.pair}:
+        raise StudiesError(
+            f"{path.name}: recoupling is about {studies.recoupling.pair}, which is no pair of the catalog; "
+            f"add a [[pair]] entry there or correct the name"
+        )
     return studies

@@ -24,7 +24,7 @@ CORE_TABLES: tuple[type[Table], ...] = (
     core.SessionPrices,
     core.MacroSeries,
 )
-DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions,)
+DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions, studies.SignalInputs)
 MARTS: tuple[type[Mart], ...] = (
     market.MarketState,
     market.RollingCorrelations,
@@ -36,6 +36,8 @@ MARTS: tuple[type[Mart], ...] = (
     studies.BreakoutEvents,
     studies.BreakoutStudy,
     studies.LeadLag,
+    studies.RecouplingSignal,
+    studies.SignalScorecard,
     policy.FedDecisions,
     policy.FedLiquidity,
     operations.SeriesFreshness,

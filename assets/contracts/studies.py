@@ -6,10 +6,12 @@ studied (assets/studies.toml).
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, count, number
+from assets.contracts.base import Mart, Table, count, number
 
 
 class BreakoutEvents(Mart):
@@ -174,3 +176,119 @@ class LeadLag(Mart):
     def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
         """No window ends after the day it could have been computed."""
         return pl.col("last_session") <= pl.col("as_of")
+
+
+class SignalInputs(Table):
+    """What a forecast made at the end of one session may look at, for every catalog pair."""
+
+    layer: ClassVar[str] = "studies"
+    pair = dy.String(primary_key=True, description="asset/benchmark")
+    session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
+    ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
+    gap_63d = number("log return", "asset minus benchmark over 63 sessions")
+    ratio_volatility = number(
+        "log return a session", "sd of the ratio's daily log returns over 126 sessions", nullable=True, min=0
+    )
+    coupling = number("-1 to 1", "correlation of daily log returns over 60 sessions", nullable=True, min=-1, max=1)
+    liquidity_impulse = number(
+        "fraction", "13-week change of the Fed's net liquidity over its level before, as public that day", nullable=True
+    )
+    policy_direction = number("-1, 0 or 1", "policy cycle: easing 1, hold 0, tightening -1", nullable=True)
+    volatility_against_usual = number(
+        "log ratio", "asset's 30-day volatility over its mean of the past 365 of its days", nullable=True
+    )
+    fund_flows_21d_usd_mn = number(
+        "USD mn", "net flow into spot bitcoin ETFs over the 21 trading days up to the day before", nullable=True
+    )
+
+
+class RecouplingSignal(Mart):
+    """How likely the laggard of the pair catches up, as could be said at the end of one session.
+
+    The laggard is whichever of the two had the lower return over the past 63 sessions. It catches up if its log return
+    over the next horizon beats the leader's by half of that gap. The log-odds are those of the base rate plus the
+    components; each is estimated only from outcomes known by the session and shrunk towards nothing. The last three
+    columns say what happened and are the only ones that ever change, from null to their value. Whether any of this is
+    worth listening to stands in signal_scorecard.
+    """
+
+    may_be_empty = True
+    session = dy.Date(primary_key=True, description="day the forecast is made, at its end")
+    horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
+    leader = dy.String(description="catalog symbol with the higher return over the past 63 sessions")
+    follower = dy.String(description="the other one, the laggard")
+    gap_63d = number("log return", "pair's asset minus its benchmark over the past 63 sessions")
+    probability_catch_up = number("probability", "that the laggard catches up", min=0, max=1)
+    base_rate = number("probability", "share of catch-ups among all outcomes known that day", min=0, max=1)
+    probability_random_walk = number(
+        "probability", "if the ratio were a driftless random walk: what the size of the gap alone says", min=0, max=1
+    )
+    probability_uncalibrated = number("probability", "before recalibration", min=0, max=1)
+    component_trend_gap = number("log-odds", "size of the gap against the ratio's volatility")
+    component_coupling = number("log-odds", "correlation of daily returns over 60 sessions")
+    component_liquidity = number("log-odds", "13-week change of net liquidity, for or against the laggard")
+    component_policy = number("log-odds", "policy cycle, for or against the laggard")
+    component_volatility = number("log-odds", "the asset's volatility against its usual one")
+    component_flows = number("log-odds", "flows into spot bitcoin ETFs; 0 while they are unknown")
+    reading = dy.String(description="the forecast in plain words, with how well such forecasts had done by that day")
+    resolved_on = dy.Date(nullable=True, description="session on which the horizon ended; null until then")
+    made_up = number(
+        "log return", "follower minus leader from the session to resolved_on; null until then", nullable=True
+    )
+    caught_up = dy.Bool(nullable=True, description="made_up is at least half of the gap; null until known")
+
+    @dy.rule()
+    def components_add_up(cls) -> pl.Expr:  # noqa: N805
+        """The components are all that separates the probability from the base rate."""
+        base, issued = ((pl.col(c) / (1 - pl.col(c))).log() for c in ("base_rate", "probability_catch_up"))
+        return (base + pl.sum_horizontal("^component_.*$") - issued).abs() < 1e-6
+
+    @dy.rule()
+    def outcome_comes_complete(cls) -> pl.Expr:  # noqa: N805
+        """All three columns of the outcome are known, or none is."""
+        known = pl.col("resolved_on").is_not_null()
+        return (known == pl.col("made_up").is_not_null()) & (known == pl.col("caught_up").is_not_null())
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No forecast and no outcome is dated after the day it could have been known."""
+        return (pl.col("session") <= pl.col("as_of")) & (
+            pl.col("resolved_on").fill_null(pl.col("as_of")) <= pl.col("as_of")
+        )
+
+
+class SignalScorecard(Mart):
+    """How good the forecasts were, once their horizon had ended.
+
+    Two yardsticks. The base rate: the share of catch-ups known on the day of the forecast. The random walk: what the
+    size of the gap alone says; beating only the base rate is arithmetic, beating the random walk would be foresight.
+    Skill is 1 - Brier score / Brier score of the yardstick; zero is none. The intervals draw blocks at least as long
+    as the horizon. `reading` says in words what is earned, and nothing more.
+    """
+
+    may_be_empty = True
+    horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
+    model = dy.String(
+        primary_key=True,
+        description="signal: probability_catch_up; signal_uncalibrated: before recalibration; random_walk: the size of "
+        "the gap alone",
+    )
+    forecasts = count("forecasts whose horizon has ended", min=1)
+    independent_forecasts = count("of these, forecasts further apart than the horizon")
+    catch_up_rate = number("fraction", "share of them that came true", min=0, max=1)
+    brier_score = number("squared probability", "mean squared error of the probability; 0 is perfect", min=0, max=1)
+    brier_score_base_rate = number("squared probability", "the same for the base rate", min=0, max=1)
+    brier_skill = number("fraction", "1 - brier_score / brier_score_base_rate", nullable=True, max=1)
+    brier_skill_ci95_low = number("fraction", "lower end of the 95% interval", nullable=True)
+    brier_skill_ci95_high = number("fraction", "upper end of the 95% interval", nullable=True)
+    brier_skill_random_walk = number("fraction", "1 - brier_score / that of the random walk", nullable=True, max=1)
+    brier_skill_random_walk_ci95_low = number("fraction", "lower end of the 95% interval", nullable=True)
+    brier_skill_random_walk_ci95_high = number("fraction", "upper end of the 95% interval", nullable=True)
+    calibration_slope = number(
+        "log-odds per log-odds",
+        "1: probabilities mean what they say; below: too bold; null where they hardly vary",
+        nullable=True,
+    )
+    first_session = dy.Date(description="first forecast scored")
+    last_session = dy.Date(description="last forecast scored")
+    reading = dy.String(description="what the numbers allow to be said")
