@@ -136,6 +136,7 @@ class LeadLag(Mart):
     (both from a simulated market without any lead, a true correlation of 0.45). See `note`.
     """
 
+    may_be_empty = True
     pair = dy.String(primary_key=True, description="asset/benchmark")
     window_sessions = dy.Int64(
         primary_key=True, min=1, description="how many sessions up to the last one", metadata={"unit": "sessions"}
@@ -185,17 +186,14 @@ class SignalInputs(Table):
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
-    gap_63d = number("log return", "asset minus benchmark over 63 sessions")
-    ratio_volatility = number(
-        "log return a session", "sd of the ratio's daily log returns over 126 sessions", nullable=True, min=0
-    )
-    coupling = number("-1 to 1", "correlation of daily log returns over 60 sessions", nullable=True, min=-1, max=1)
+    gap_63d = number("log return", "asset minus benchmark over 63 sessions", nullable=True)
+    p_coupled = number("probability", "of the pair's daily returns being coupled", nullable=True, min=0, max=1)
     liquidity_impulse = number(
         "fraction", "13-week change of the Fed's net liquidity over its level before, as public that day", nullable=True
     )
     policy_direction = number("-1, 0 or 1", "policy cycle: easing 1, hold 0, tightening -1", nullable=True)
-    volatility_against_usual = number(
-        "log ratio", "asset's 30-day volatility over its mean of the past 365 of its days", nullable=True
+    asset_volatility_annualized = number(
+        "fraction a year", "the asset's volatility over 30 of its days", nullable=True, min=0
     )
     fund_flows_21d_usd_mn = number(
         "USD mn", "net flow into spot bitcoin ETFs over the 21 trading days up to the day before", nullable=True
@@ -225,10 +223,10 @@ class RecouplingSignal(Mart):
     )
     probability_uncalibrated = number("probability", "before recalibration", min=0, max=1)
     component_trend_gap = number("log-odds", "size of the gap against the ratio's volatility")
-    component_coupling = number("log-odds", "correlation of daily returns over 60 sessions")
+    component_coupling = number("log-odds", "probability that daily returns are coupled")
     component_liquidity = number("log-odds", "13-week change of net liquidity, for or against the laggard")
     component_policy = number("log-odds", "policy cycle, for or against the laggard")
-    component_volatility = number("log-odds", "the asset's volatility against its usual one")
+    component_volatility = number("log-odds", "the asset's volatility against its mean of the past year")
     component_flows = number("log-odds", "flows into spot bitcoin ETFs; 0 while they are unknown")
     reading = dy.String(description="the forecast in plain words, with how well such forecasts had done by that day")
     resolved_on = dy.Date(nullable=True, description="session on which the horizon ended; null until then")

@@ -32,7 +32,7 @@ def lead_lag(session_prices: pl.DataFrame, catalog: Catalog, studies: Studies) -
     returns = session_prices.pivot("symbol", index="session", values="log_return").sort("session")
     known = [pair for pair in catalog.pair if {pair.asset, pair.benchmark} <= set(returns.columns)]
     frames = [f for pair in known for f in _windows(returns, pair, studies, _note(pair, catalog))]
-    return pl.concat(frames)
+    return pl.concat(frames) if frames else LeadLag.create_empty()
 
 
 def _windows(returns: pl.DataFrame, pair: Pair, studies: Studies, note: pl.Expr) -> Iterator[pl.DataFrame]:

@@ -22,6 +22,7 @@ from assets.table import table
 from quant.events import FloatArray, independent_events, resampled_days
 from quant.forecasts import Forecasts, catch_up, random_walk_probability, walk_forward
 from quant.scoring import brier_losses, calibration_slope, skill, skill_interval
+from quant.trailing import trailing_deviation, trailing_mean
 
 _SEED = 20_251_211  # any fixed number: the same forecasts give the same intervals
 _MODELS = {
@@ -31,6 +32,7 @@ _MODELS = {
 }
 _COMPONENTS = ("trend_gap", "coupling", "liquidity", "policy", "volatility", "flows")
 _FEWEST_INDEPENDENT = 30
+_VOLATILITY_SESSIONS, _USUAL_SESSIONS = 126, 252
 
 
 @table(RecouplingSignal)
@@ -53,14 +55,15 @@ def signal_scorecard(recoupling_signal: pl.DataFrame, studies: Studies) -> pl.Da
         for horizon in studies.recoupling.horizons_sessions
         for row in _scores(scored.filter(horizon_sessions=horizon), horizon, studies.recoupling)
     ]
-    return pl.DataFrame(rows, schema=_scorecard_schema(), infer_schema_length=None)
+    return pl.DataFrame(rows) if rows else SignalScorecard.create_empty()
 
 
 def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.DataFrame:
     """One horizon's forecasts, with what happened where that is known."""
-    gap = inputs["gap_63d"].to_numpy()
-    volatility = inputs["ratio_volatility"].fill_null(np.nan).to_numpy()
-    made_up, caught_up = catch_up(np.log(inputs["ratio"].to_numpy()), gap, horizon)
+    gap = inputs["gap_63d"].fill_null(np.nan).to_numpy()
+    log_ratio = np.log(inputs["ratio"].to_numpy())
+    volatility = trailing_deviation(np.diff(log_ratio, prepend=np.nan), _VOLATILITY_SESSIONS)
+    made_up, caught_up = catch_up(log_ratio, gap, horizon)
     by_chance = random_walk_probability(gap, volatility, horizon)
     forecasts = walk_forward(
         _features(inputs, gap, volatility, horizon),
@@ -97,16 +100,17 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.Data
 
 def _features(inputs: pl.DataFrame, gap: FloatArray, volatility: FloatArray, horizon: int) -> FloatArray:
     """float64[T, K] in the order of the components; what helps the asset speaks against a lagging benchmark."""
-    column = {name: inputs[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in inputs.columns[4:]}
+    known = {c: inputs[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in inputs.columns[2:]}
     for_the_laggard = -np.sign(gap)
+    usual = trailing_mean(known["asset_volatility_annualized"], _USUAL_SESSIONS)
     return np.column_stack(
         [
             -np.abs(gap) / (volatility * np.sqrt(horizon)),
-            column["coupling"],
-            for_the_laggard * column["liquidity_impulse"],
-            for_the_laggard * column["policy_direction"],
-            column["volatility_against_usual"],
-            for_the_laggard * column["fund_flows_21d_usd_mn"],
+            known["p_coupled"],
+            for_the_laggard * known["liquidity_impulse"],
+            for_the_laggard * known["policy_direction"],
+            np.log(known["asset_volatility_annualized"] / usual),
+            for_the_laggard * known["fund_flows_21d_usd_mn"],
         ]
     )
 
@@ -201,9 +205,3 @@ def _claim(row: dict[str, object], column: str, yardstick: str) -> tuple[str, bo
     beaten = low > 0
     verb = "Beats" if beaten else "Falls behind" if high < 0 else "Cannot be told from"
     return f"{verb} {yardstick}: skill {value:+.1%} (95%: {low:+.1%} to {high:+.1%}).", beaten
-
-
-def _scorecard_schema() -> pl.Schema:
-    own = [c for c in SignalScorecard.ordered_columns() if c not in ("as_of", "simulated")]
-    columns = SignalScorecard.columns()
-    return pl.Schema({c: columns[c].dtype for c in own})
