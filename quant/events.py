@@ -143,32 +143,33 @@ def _column_means(values: FloatArray) -> FloatArray:
     return means
 
 
-def resampled_days(length: int, block: int, replications: int, seed: int) -> IntArray:
+def resampled_days(length: int, block: int, replications: int, seed: int) -> FloatArray:
     """How often each of `length` days is drawn in each replication of the stationary bootstrap.
 
     Blocks have geometric lengths of mean `block` (Politis & Romano 1994), wrapped around the end, drawn by
-    arch.bootstrap. Returns int64[replications, length]; each row sums to `length`. The same seed gives the same days.
+    arch.bootstrap. Returns whole numbers as float64[replications, length], ready to weigh days with; each row sums to
+    `length`. The same seed gives the same days.
     """
     from arch.bootstrap import StationaryBootstrap  # here: it loads statsmodels, which nothing else needs
 
     bootstrap = StationaryBootstrap(block, np.arange(length), seed=np.random.default_rng(seed))
     draws = (days for (days,), _ in bootstrap.bootstrap(replications))
-    return np.stack([np.bincount(days, minlength=length) for days in draws]).astype(np.int64)
+    return np.stack([np.bincount(days, minlength=length) for days in draws]).astype(np.float64)
 
 
 def event_mean_interval(
-    outcome: FloatArray, events: BoolArray, days: IntArray, level: float = 0.95
+    outcome: FloatArray, events: BoolArray, days: FloatArray, level: float = 0.95
 ) -> tuple[float, float]:
     """Percentile interval of the mean outcome on event days.
 
-    outcome: float64[T], NaN where unknown; events: bool[T]; days: int64[B, T] from `resampled_days`, with blocks at
+    outcome: float64[T], NaN where unknown; events: bool[T]; days: float64[B, T] from `resampled_days`, with blocks at
     least as long as the outcome's horizon, so that overlapping outcomes are drawn together. Replications that draw no
     event are left out. NaN with fewer than five events of known outcome.
     """
     rows = np.flatnonzero(events & np.isfinite(outcome))
     if len(rows) < FEWEST_FOR_INTERVAL:
         return float("nan"), float("nan")
-    drawn = days[:, rows].astype(np.float64)
+    drawn = days[:, rows]
     number = drawn.sum(axis=1)
     means = (drawn @ outcome[rows])[number > 0] / number[number > 0]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])

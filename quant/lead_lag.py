@@ -85,7 +85,7 @@ def lead_lag(
     correlation, low, high, p_value = estimates.T
     adjusted = p_value.copy()
     if other.any():
-        largest = _largest_statistics(products[other], signs, lags[other])
+        largest = _largest_statistics(products, signs)
         exceeded = (largest[None, :] >= statistic[other][:, None] * (1 - 1e-6)).sum(axis=1)
         adjusted[other] = np.maximum((exceeded + 1) / (draws + 1), p_value[other])
     return LeadLag(lags, correlation, low, high, p_value, adjusted, observations)
@@ -115,16 +115,18 @@ def _estimate(p: FloatArray, q: FloatArray, level: float) -> tuple[float, float,
 
 
 @njit(cache=True)
-def _largest_statistics(products, signs, lags):  # type: ignore[no-untyped-def]
+def _largest_statistics(products, signs):  # type: ignore[no-untyped-def]
     days, draws = signs.shape
+    middle = len(products) // 2
     largest = np.zeros(draws)
-    for i in range(lags.size):
-        total = np.zeros(draws, dtype=np.float32)
-        for t in range(days):
-            product = np.float32(products[i, t])
-            if product != 0:
-                for b in range(draws):
-                    total[b] += product * signs[t, b] * signs[t + lags[i], b]
+    for k in range(1, middle + 1):
+        after, before = np.zeros(draws, dtype=np.float32), np.zeros(draws, dtype=np.float32)
+        for t in range(days - k):
+            u, v = np.float32(products[middle + k, t]), np.float32(products[middle - k, t + k])
+            for b in range(draws):  # the days t and t + k change sign together for both lags
+                changed = signs[t, b] * signs[t + k, b]
+                after[b] += u * changed
+                before[b] += v * changed
         for b in range(draws):
-            largest[b] = max(largest[b], abs(total[b]))
+            largest[b] = max(largest[b], abs(after[b]), abs(before[b]))
     return largest

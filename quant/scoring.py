@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _LEAST_VARIATION = 0.05  # sd of the log-odds below which a slope says nothing
 
@@ -29,16 +28,15 @@ def skill(losses: FloatArray, reference: FloatArray) -> float:
 
 
 def skill_interval(
-    losses: FloatArray, reference: FloatArray, days: IntArray, level: float = 0.95
+    losses: FloatArray, reference: FloatArray, days: FloatArray, level: float = 0.95
 ) -> tuple[float, float]:
     """Percentile interval of `skill` over resampled days.
 
-    losses, reference: float64[T]; days: int64[B, T], how often each day is drawn, from `quant.events.resampled_days`
+    losses, reference: float64[T]; days: float64[B, T], how often each day is drawn, from `quant.events.resampled_days`
     with blocks at least as long as the forecasts' horizon, since neighbouring forecasts share most of their outcome.
     """
-    drawn = days.astype(np.float64)
-    below = drawn @ reference
-    skills = 1 - (drawn @ losses)[below > 0] / below[below > 0]
+    below = days @ reference
+    skills = 1 - (days @ losses)[below > 0] / below[below > 0]
     if not len(skills):
         return float("nan"), float("nan")
     low, high = np.quantile(skills, [(1 - level) / 2, (1 + level) / 2])

@@ -40,7 +40,8 @@ class BreakoutEvents(Mart):
     followed = dy.Bool(
         nullable=True,
         description="the asset set a record close within the next 126 sessions; true from that day on, false once they "
-        "have passed, null until then",
+        "have passed, null until then. A record is one of the data: Bitcoin's begin in September 2014 at 457 after a "
+        "fall from above 1,100, so its records before 2017 are records since then",
     )
     sessions_to_follow = dy.Int64(
         nullable=True,
@@ -68,8 +69,8 @@ class BreakoutStudy(Mart):
     sample with their clustering kept, are followed by a mean return as high as the one observed; it is one-sided
     (higher after a breakout) and, on simulated markets without any such effect, below 5% in 3 to 8% of cases. Read
     power_10pct beside it: with so few events a large true effect is easily missed, so a high p-value is no proof
-    of none. Intervals are percentiles of a stationary bootstrap; with about 16 events the nominal 95% hold the truth
-    in about 91 to 95% of simulated cases for hit rates.
+    of none. Intervals are percentiles of a stationary bootstrap; with about 16 events the nominal 95% hold the true
+    hit rate in 91 to 95% of simulated markets up to 63 sessions and in 87% at 126.
     """
 
     benchmark = dy.String(primary_key=True, description="catalog symbol whose breakouts are the events")

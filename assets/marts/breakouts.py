@@ -108,7 +108,7 @@ class _Outcomes:
 
 
 def _study(
-    events: BoolArray, outcomes: _Outcomes, days: Sequence[IntArray], entry: Breakouts
+    events: BoolArray, outcomes: _Outcomes, days: Sequence[FloatArray], entry: Breakouts
 ) -> Iterator[dict[str, object]]:
     """One row per asset and horizon, all from the same rotations of the same events."""
     of_returns = circular_shift_test(outcomes.returns, events, excess=entry.detectable_return)
