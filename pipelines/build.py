@@ -20,6 +20,7 @@ import assets.policy
 import assets.published
 import assets.raw
 from assets.catalog import Catalog, load_catalog
+from assets.studies import Studies, load_studies
 from assets.table import sql_tables
 from assets.upstream import Upstream
 from pipelines.io import WarehouseIOManager
@@ -67,6 +68,10 @@ def _resources(settings: Settings) -> dict[str, Any]:
         return load_catalog()
 
     @dg.resource(required_resource_keys={"catalog"})
+    def studies(context: dg.InitResourceContext) -> Studies:
+        return load_studies(context.resources.catalog)
+
+    @dg.resource(required_resource_keys={"catalog"})
     def upstream(context: dg.InitResourceContext) -> Upstream:
         return select_upstream(settings, context.resources.catalog)
 
@@ -106,6 +111,7 @@ def _resources(settings: Settings) -> dict[str, Any]:
 
     return {
         "catalog": catalog,
+        "studies": studies,
         "upstream": upstream,
         "horizon": horizon,
         "warehouse": warehouse,

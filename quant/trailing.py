@@ -1,12 +1,16 @@
 """Statistics of the trailing past.
 
-Here: how unusual a value is against what came before it. Not here: correlations (quant.correlation).
+Here: how unusual a value is against what came before it, mean and deviation of the last values. Not here:
+correlations (quant.correlation).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import njit
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -24,6 +28,34 @@ def trailing_zscore(values: FloatArray, *, window: int, min_observations: int) -
         raise ValueError(f"trailing_zscore: min_observations must lie in 2..{window}, got {min_observations}")
     scores: FloatArray = _trailing_zscore(np.ascontiguousarray(values, np.float64), window, min_observations)
     return scores
+
+
+def trailing_mean(values: FloatArray, window: int) -> FloatArray:
+    """Mean of the last `window` rows, this one with them: float64[T], NaN before the first and beside a NaN.
+
+    Every window is summed afresh, so a row's result depends on nothing outside it, to the last bit. Raises ValueError
+    for a window below 1.
+    """
+    return _over_windows(values, window, 1, np.mean)
+
+
+def trailing_deviation(values: FloatArray, window: int) -> FloatArray:
+    """Sample standard deviation of the last `window` rows, otherwise as `trailing_mean`; a window of at least 2."""
+    return _over_windows(values, window, 2, _sample_deviation)
+
+
+def _over_windows(values: FloatArray, window: int, fewest: int, statistic: Callable[..., FloatArray]) -> FloatArray:
+    if window < fewest:
+        raise ValueError(f"a window of at least {fewest} rows, got {window}")
+    result = np.full(len(values), np.nan)
+    if len(values) >= window:
+        result[window - 1 :] = statistic(sliding_window_view(values, window), axis=1)
+    return result
+
+
+def _sample_deviation(windows: FloatArray, axis: int) -> FloatArray:
+    deviation: FloatArray = np.std(windows, axis=axis, ddof=1)
+    return deviation
 
 
 @njit(cache=True)

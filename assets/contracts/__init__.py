@@ -5,7 +5,7 @@ Here: the list of all contracts. The UI, the checks, DuckDB's comments and the d
 
 from __future__ import annotations
 
-from assets.contracts import core, market, operations, policy, raw, regimes
+from assets.contracts import core, market, operations, policy, raw, regimes, studies
 from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
@@ -24,7 +24,7 @@ CORE_TABLES: tuple[type[Table], ...] = (
     core.SessionPrices,
     core.MacroSeries,
 )
-DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions,)
+DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions, studies.SignalInputs)
 MARTS: tuple[type[Mart], ...] = (
     market.MarketState,
     market.RollingCorrelations,
@@ -33,6 +33,11 @@ MARTS: tuple[type[Mart], ...] = (
     market.RelativeStrength,
     market.DivergenceEpisodes,
     market.PeakPairs,
+    studies.BreakoutEvents,
+    studies.BreakoutStudy,
+    studies.LeadLag,
+    studies.RecouplingSignal,
+    studies.SignalScorecard,
     policy.FedDecisions,
     policy.FedLiquidity,
     operations.SeriesFreshness,

@@ -1,0 +1,293 @@
+"""Contracts of the studies: does Bitcoin follow, who leads, what comes next, and how good such forecasts were.
+
+Here: promised columns and the rules their rows keep. Not here: how they are computed (assets.marts, quant), what is
+studied (assets/studies.toml).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import dataframely as dy
+import polars as pl
+
+from assets.contracts.base import Mart, Table, count, number
+
+
+class BreakoutEvents(Mart):
+    """A record close of the benchmark after at least 20 sessions without one, and what the asset did next.
+
+    Every record day as an event would count one rally many times; a quiet spell before it makes events few and far
+    apart. A row says what was known at the end of as_of: it gains values, and none that it has ever changes.
+    """
+
+    may_be_empty = True
+    benchmark = dy.String(primary_key=True, description="catalog symbol that set the record")
+    asset = dy.String(primary_key=True, description="catalog symbol looked at afterwards")
+    session = dy.Date(primary_key=True, description="day of the record close")
+    sessions_since_previous_record = count(
+        "sessions from the benchmark's previous record close to this one; 21 leaves 20 without a record in between",
+        min=2,
+        metadata={"unit": "sessions"},
+    )
+    asset_drawdown = number("fraction", "asset's distance from its own record close that day", min=-1, max=0)
+    forward_return_5d = number("fraction", "asset's change over the next 5 sessions; null until known", nullable=True)
+    forward_return_21d = number("fraction", "asset's change over the next 21 sessions; null until known", nullable=True)
+    forward_return_63d = number("fraction", "asset's change over the next 63 sessions; null until known", nullable=True)
+    forward_return_126d = number(
+        "fraction", "asset's change over the next 126 sessions; null until known", nullable=True
+    )
+    followed = dy.Bool(
+        nullable=True,
+        description="the asset set a record close within the next 126 sessions; true from that day on, false once they "
+        "have passed, null until then. A record is one of the data: Bitcoin's begin in September 2014 at 457 after a "
+        "fall from above 1,100, so its records before 2017 are records since then",
+    )
+    sessions_to_follow = dy.Int64(
+        nullable=True,
+        min=1,
+        metadata={"unit": "sessions"},
+        description="sessions until that record close, weekend records counted on the next session; null unless "
+        "followed",
+    )
+
+    @dy.rule()
+    def followed_has_a_day(cls) -> pl.Expr:  # noqa: N805
+        """Exactly the followed events have a number of sessions."""
+        return pl.col("followed").fill_null(False) == pl.col("sessions_to_follow").is_not_null()
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("session") <= pl.col("as_of")
+
+
+class BreakoutStudy(Mart):
+    """What followed a benchmark's breakouts, held against what followed any session.
+
+    The base is every session since the asset's first price. A p-value asks how often the events, rotated around the
+    sample with their clustering kept, are followed by a mean return as high as the one observed; it is one-sided
+    (higher after a breakout) and, on simulated markets without any such effect, below 5% in 3 to 8% of cases. Read
+    power_10pct beside it: with so few events a large true effect is easily missed, so a high p-value is no proof
+    of none. Intervals are percentiles of a stationary bootstrap; with about 16 events the nominal 95% hold the true
+    hit rate in 91 to 95% of simulated markets up to 63 sessions and in 87% at 126.
+    """
+
+    benchmark = dy.String(primary_key=True, description="catalog symbol whose breakouts are the events")
+    asset = dy.String(primary_key=True, description="catalog symbol looked at afterwards")
+    horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
+    condition = dy.String(
+        primary_key=True, description="quiet_20: at least 20 sessions without a record before; likewise 63 and 252"
+    )
+    events = count("breakouts whose outcome at this horizon is known")
+    independent_events = count("of these, events further apart than the horizon: outcomes that share no session")
+    hit_rate = number("fraction", "share of events with a positive return", nullable=True, min=0, max=1)
+    baseline_hit_rate = number("fraction", "share of all sessions with a positive return", nullable=True, min=0, max=1)
+    hit_rate_ci95_low = number(
+        "fraction", "lower end of the 95% interval; null below five events", nullable=True, min=0, max=1
+    )
+    hit_rate_ci95_high = number("fraction", "upper end of the 95% interval", nullable=True, min=0, max=1)
+    mean_return = number("fraction", "mean return after the events", nullable=True)
+    baseline_mean_return = number("fraction", "mean return after any session", nullable=True)
+    mean_return_ci95_low = number("fraction", "lower end of the 95% interval of mean_return", nullable=True)
+    mean_return_ci95_high = number("fraction", "upper end of the 95% interval of mean_return", nullable=True)
+    p_value = number(
+        "probability",
+        "of a mean return this far above the base by chance, one-sided; null below three events",
+        nullable=True,
+        min=0,
+        max=1,
+    )
+    p_value_hit_rate = number(
+        "probability", "the same for the hit rate, ties counted half", nullable=True, min=0, max=1
+    )
+    p_value_family = number(
+        "probability",
+        "of the best of all horizons and assets of this benchmark and condition by chance: the one to read first",
+        nullable=True,
+        min=0,
+        max=1,
+    )
+    power_10pct = number(
+        "probability",
+        "chance that a true excess of 10% (detectable_return of studies.toml) would have been found at 5%",
+        nullable=True,
+        min=0,
+        max=1,
+    )
+    follow_rate = number(
+        "fraction", "share of events after which the asset set a record within the horizon", nullable=True, min=0, max=1
+    )
+    baseline_follow_rate = number("fraction", "the same share of all sessions", nullable=True, min=0, max=1)
+    method = dy.String(description="how p-values and intervals were made, with their numbers")
+
+    @dy.rule()
+    def independent_are_events(cls) -> pl.Expr:  # noqa: N805
+        """Independent events are a part of the events."""
+        return pl.col("independent_events") <= pl.col("events")
+
+
+class LeadLag(Mart):
+    """Correlation of the benchmark's return on one session with the asset's some sessions later; lag > 0: it leads.
+
+    Over the last sessions up to as_of. Beware of lag -1: there a pair of a crypto
+    asset with a New York benchmark shows a correlation of about 0.03 to 0.06 that no one can trade. The crypto day
+    closes at 00:00 UTC, three to four hours after New York; what happens in between moves the crypto price today and
+    the benchmark tomorrow, so the asset seems to lead by a day, and the correlation at lag 0 is 8 to 13% too small
+    (both from a simulated market without any lead, a true correlation of 0.45). See `note`.
+    """
+
+    may_be_empty = True
+    pair = dy.String(primary_key=True, description="asset/benchmark")
+    window_sessions = dy.Int64(
+        primary_key=True, min=1, description="how many sessions up to the last one", metadata={"unit": "sessions"}
+    )
+    lag_sessions = dy.Int64(
+        primary_key=True,
+        description="the asset's return is taken this many sessions after the benchmark's; > 0: the benchmark leads, "
+        "< 0: the asset leads",
+        metadata={"unit": "sessions"},
+    )
+    correlation = number("-1 to 1", "Pearson correlation of daily log returns at this lag", min=-1, max=1)
+    ci95_low = number("-1 to 1", "lower end of the 95% interval, robust to volatility clustering", min=-1, max=1)
+    ci95_high = number("-1 to 1", "upper end of the 95% interval", min=-1, max=1)
+    p_value = number("probability", "two-sided, of no correlation, as if this lag alone were looked at", min=0, max=1)
+    p_value_adjusted = number(
+        "probability",
+        "of so strong a correlation at any lag but 0 by chance: the one to read; lag 0, no question of lead, keeps "
+        "its p_value. Adjusted within a pair and window, not across them",
+        min=0,
+        max=1,
+    )
+    observations = count("sessions on which both returns exist at this lag", metadata={"unit": "sessions"})
+    first_session = dy.Date(description="first session of the window")
+    last_session = dy.Date(description="last session of the window")
+    note = dy.String(nullable=True, description="what to know before reading this lag as a lead")
+
+    @dy.rule()
+    def band_holds_the_estimate(cls) -> pl.Expr:  # noqa: N805
+        """A confidence interval contains its own estimate."""
+        return pl.col("correlation").is_between(pl.col("ci95_low") - 1e-12, pl.col("ci95_high") + 1e-12)
+
+    @dy.rule()
+    def adjusted_is_no_smaller(cls) -> pl.Expr:  # noqa: N805
+        """Looking at many lags can only make a finding less certain."""
+        return pl.col("p_value_adjusted") >= pl.col("p_value") - 1e-12
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No window ends after the day it could have been computed."""
+        return pl.col("last_session") <= pl.col("as_of")
+
+
+class SignalInputs(Table):
+    """What a forecast made at the end of one session may look at, for every catalog pair."""
+
+    layer: ClassVar[str] = "studies"
+    pair = dy.String(primary_key=True, description="asset/benchmark")
+    session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
+    ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
+    gap_63d = number("log return", "asset minus benchmark over 63 sessions", nullable=True)
+    p_coupled = number("probability", "of the pair's daily returns being coupled", nullable=True, min=0, max=1)
+    liquidity_impulse = number(
+        "fraction", "13-week change of the Fed's net liquidity over its level before, as public that day", nullable=True
+    )
+    policy_direction = number("-1, 0 or 1", "policy cycle: easing 1, hold 0, tightening -1", nullable=True)
+    asset_volatility_annualized = number(
+        "fraction a year", "the asset's volatility over 30 of its days", nullable=True, min=0
+    )
+    fund_flows_21d_usd_mn = number(
+        "USD mn", "net flow into spot bitcoin ETFs over the 21 trading days up to the day before", nullable=True
+    )
+
+
+class RecouplingSignal(Mart):
+    """How likely the laggard of the pair catches up, as could be said at the end of one session.
+
+    The laggard is whichever of the two had the lower return over the past 63 sessions. It catches up if its log return
+    over the next horizon beats the leader's by half of that gap. The log-odds are those of the base rate plus the
+    components; each is estimated only from outcomes known by the session and shrunk towards nothing. The last three
+    columns say what happened and are the only ones that ever change, from null to their value. Whether any of this is
+    worth listening to stands in signal_scorecard.
+    """
+
+    may_be_empty = True
+    session = dy.Date(primary_key=True, description="day the forecast is made, at its end")
+    horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
+    leader = dy.String(description="catalog symbol with the higher return over the past 63 sessions")
+    follower = dy.String(description="the other one, the laggard")
+    gap_63d = number("log return", "pair's asset minus its benchmark over the past 63 sessions")
+    probability_catch_up = number("probability", "that the laggard catches up", min=0, max=1)
+    base_rate = number("probability", "share of catch-ups among all outcomes known that day", min=0, max=1)
+    probability_random_walk = number(
+        "probability", "if the ratio were a driftless random walk: what the size of the gap alone says", min=0, max=1
+    )
+    probability_uncalibrated = number("probability", "before recalibration", min=0, max=1)
+    component_trend_gap = number("log-odds", "size of the gap against the ratio's volatility")
+    component_coupling = number("log-odds", "probability that daily returns are coupled")
+    component_liquidity = number("log-odds", "13-week change of net liquidity, for or against the laggard")
+    component_policy = number("log-odds", "policy cycle, for or against the laggard")
+    component_volatility = number("log-odds", "the asset's volatility against its mean of the past year")
+    component_flows = number("log-odds", "flows into spot bitcoin ETFs; 0 while they are unknown")
+    reading = dy.String(description="the forecast in plain words, with how well such forecasts had done by that day")
+    resolved_on = dy.Date(nullable=True, description="session on which the horizon ended; null until then")
+    made_up = number(
+        "log return", "follower minus leader from the session to resolved_on; null until then", nullable=True
+    )
+    caught_up = dy.Bool(nullable=True, description="made_up is at least half of the gap; null until known")
+
+    @dy.rule()
+    def components_add_up(cls) -> pl.Expr:  # noqa: N805
+        """The components are all that separates the probability from the base rate."""
+        base, issued = ((pl.col(c) / (1 - pl.col(c))).log() for c in ("base_rate", "probability_catch_up"))
+        return (base + pl.sum_horizontal("^component_.*$") - issued).abs() < 1e-6
+
+    @dy.rule()
+    def outcome_comes_complete(cls) -> pl.Expr:  # noqa: N805
+        """All three columns of the outcome are known, or none is."""
+        known = pl.col("resolved_on").is_not_null()
+        return (known == pl.col("made_up").is_not_null()) & (known == pl.col("caught_up").is_not_null())
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No forecast and no outcome is dated after the day it could have been known."""
+        return (pl.col("session") <= pl.col("as_of")) & (
+            pl.col("resolved_on").fill_null(pl.col("as_of")) <= pl.col("as_of")
+        )
+
+
+class SignalScorecard(Mart):
+    """How good the forecasts were, once their horizon had ended.
+
+    Two yardsticks. The base rate: the share of catch-ups known on the day of the forecast. The random walk: what the
+    size of the gap alone says; beating only the base rate is arithmetic, beating the random walk would be foresight.
+    Skill is 1 - Brier score / Brier score of the yardstick; zero is none. The intervals draw blocks at least as long
+    as the horizon. `reading` says in words what is earned, and nothing more.
+    """
+
+    may_be_empty = True
+    horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
+    model = dy.String(
+        primary_key=True,
+        description="signal: probability_catch_up; signal_uncalibrated: before recalibration; random_walk: the size of "
+        "the gap alone",
+    )
+    forecasts = count("forecasts whose horizon has ended", min=1)
+    independent_forecasts = count("of these, forecasts further apart than the horizon")
+    catch_up_rate = number("fraction", "share of them that came true", min=0, max=1)
+    brier_score = number("squared probability", "mean squared error of the probability; 0 is perfect", min=0, max=1)
+    brier_score_base_rate = number("squared probability", "the same for the base rate", min=0, max=1)
+    brier_skill = number("fraction", "1 - brier_score / brier_score_base_rate", nullable=True, max=1)
+    brier_skill_ci95_low = number("fraction", "lower end of the 95% interval", nullable=True)
+    brier_skill_ci95_high = number("fraction", "upper end of the 95% interval", nullable=True)
+    brier_skill_random_walk = number("fraction", "1 - brier_score / that of the random walk", nullable=True, max=1)
+    brier_skill_random_walk_ci95_low = number("fraction", "lower end of the 95% interval", nullable=True)
+    brier_skill_random_walk_ci95_high = number("fraction", "upper end of the 95% interval", nullable=True)
+    calibration_slope = number(
+        "log-odds per log-odds",
+        "1: probabilities mean what they say; below: too bold; null where they hardly vary",
+        nullable=True,
+    )
+    first_session = dy.Date(description="first forecast scored")
+    last_session = dy.Date(description="last forecast scored")
+    reading = dy.String(description="what the numbers allow to be said")

@@ -1,0 +1,207 @@
+"""The recoupling signal and its scorecard: will the laggard catch up, and how good were such forecasts?
+
+Here: the assets that turn the signal's inputs into forecasts and scores, and put both in words. Not here: what was
+known when (sql/studies/signal_inputs.sql), the model (quant.forecasts), the scores (quant.scoring), which pair and
+horizons (assets/studies.toml).
+
+Forecasts are recomputed every night rather than kept: every one uses only what was known on its day, in an order
+that appended days do not change, so recomputing gives the forecast that was issued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from assets.catalog import Catalog
+from assets.contracts.studies import RecouplingSignal, SignalScorecard
+from assets.studies import Recoupling, Studies
+from assets.table import table
+from quant.events import FloatArray, independent_events, resampled_days
+from quant.forecasts import Forecasts, catch_up, random_walk_probability, walk_forward
+from quant.scoring import brier_losses, calibration_slope, skill, skill_interval
+from quant.trailing import trailing_deviation, trailing_mean
+
+_SEED = 20_251_211  # any fixed number: the same forecasts give the same intervals
+_MODELS = {
+    "signal": "probability_catch_up",
+    "signal_uncalibrated": "probability_uncalibrated",
+    "random_walk": "probability_random_walk",
+}
+_COMPONENTS = ("trend_gap", "coupling", "liquidity", "policy", "volatility", "flows")
+_FEWEST_INDEPENDENT = 30
+_VOLATILITY_SESSIONS, _USUAL_SESSIONS = 126, 252
+
+
+@table(RecouplingSignal)
+def recoupling_signal(signal_inputs: pl.DataFrame, catalog: Catalog, studies: Studies) -> pl.DataFrame:
+    """A forecast for every session and horizon since there were enough outcomes to learn from."""
+    entry = studies.recoupling
+    names = {s.id: s.name for s in catalog.symbol}
+    inputs = signal_inputs.filter(pair=entry.pair).sort("session")
+    frames = [_forecasts(inputs, horizon, entry) for horizon in entry.horizons_sessions]
+    issued = pl.concat(frames).sort("horizon_sessions", "session")
+    return issued.with_columns(reading=_reading(issued, names)).drop("skill_so_far")
+
+
+@table(SignalScorecard)
+def signal_scorecard(recoupling_signal: pl.DataFrame, studies: Studies) -> pl.DataFrame:
+    """Every model's forecasts whose horizon has ended, scored against base rate and random walk."""
+    scored = recoupling_signal.drop_nulls("caught_up").sort("session")
+    rows = [
+        row
+        for horizon in studies.recoupling.horizons_sessions
+        for row in _scores(scored.filter(horizon_sessions=horizon), horizon, studies.recoupling)
+    ]
+    return pl.DataFrame(rows) if rows else SignalScorecard.create_empty()
+
+
+def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.DataFrame:
+    """One horizon's forecasts, with what happened where that is known."""
+    gap = inputs["gap_63d"].fill_null(np.nan).to_numpy()
+    log_ratio = np.log(inputs["ratio"].to_numpy())
+    volatility = trailing_deviation(np.diff(log_ratio, prepend=np.nan), _VOLATILITY_SESSIONS)
+    made_up, caught_up = catch_up(log_ratio, gap, horizon)
+    by_chance = random_walk_probability(gap, volatility, horizon)
+    forecasts = walk_forward(
+        _features(inputs, gap, volatility, horizon),
+        caught_up,
+        horizon,
+        prior_sd=np.array([entry.trend_gap_prior] + [entry.component_prior] * (len(_COMPONENTS) - 1)),
+        refit_every=entry.refit_sessions,
+        fewest_outcomes=entry.fewest_outcomes,
+    )
+    asset_lags = pl.Series(gap < 0)
+    return (
+        inputs.select("session", "gap_63d")
+        .with_columns(
+            horizon_sessions=pl.lit(horizon, pl.Int64),
+            leader=pl.when(asset_lags).then(pl.lit(entry.benchmark)).otherwise(pl.lit(entry.asset)),
+            follower=pl.when(asset_lags).then(pl.lit(entry.asset)).otherwise(pl.lit(entry.benchmark)),
+            probability_catch_up=forecasts.probability,
+            base_rate=forecasts.base_rate,
+            probability_random_walk=by_chance,
+            probability_uncalibrated=forecasts.uncalibrated,
+            **{f"component_{name}": forecasts.components[:, k] for k, name in enumerate(_COMPONENTS)},
+            resolved_on=pl.when(pl.Series(np.isfinite(caught_up))).then(pl.col("session").shift(-horizon)),
+            made_up=pl.Series(made_up).fill_nan(None),
+            caught_up=pl.Series(caught_up).fill_nan(None).cast(pl.Boolean),
+            skill_so_far=_skill_so_far(forecasts, by_chance, caught_up, horizon),
+        )
+        .filter(
+            pl.col("gap_63d") != 0,
+            pl.col("probability_catch_up").is_not_nan(),
+            pl.col("probability_random_walk").is_not_nan(),
+        )
+    )
+
+
+def _features(inputs: pl.DataFrame, gap: FloatArray, volatility: FloatArray, horizon: int) -> FloatArray:
+    """float64[T, K] in the order of the components; what helps the asset speaks against a lagging benchmark."""
+    known = {c: inputs[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in inputs.columns[2:]}
+    for_the_laggard = -np.sign(gap)
+    usual = trailing_mean(known["asset_volatility_annualized"], _USUAL_SESSIONS)
+    return np.column_stack(
+        [
+            -np.abs(gap) / (volatility * np.sqrt(horizon)),
+            known["p_coupled"],
+            for_the_laggard * known["liquidity_impulse"],
+            for_the_laggard * known["policy_direction"],
+            np.log(known["asset_volatility_annualized"] / usual),
+            for_the_laggard * known["fund_flows_21d_usd_mn"],
+        ]
+    )
+
+
+def _skill_so_far(forecasts: Forecasts, by_chance: FloatArray, caught_up: FloatArray, horizon: int) -> FloatArray:
+    """Skill against the random walk of the forecasts scored by each session: float64[T], NaN before the first."""
+    mine, chance = (brier_losses(p, caught_up) for p in (forecasts.probability, by_chance))
+    scored = np.isfinite(mine) & np.isfinite(chance)
+    summed = [np.cumsum(np.where(scored, losses, 0.0)) for losses in (mine, chance)]
+    known = [np.concatenate([np.zeros(min(horizon, len(s))), s[: max(len(s) - horizon, 0)]]) for s in summed]
+    return np.where(known[1] > 0, 1 - known[0] / np.where(known[1] > 0, known[1], 1.0), np.nan)
+
+
+def _reading(issued: pl.DataFrame, names: dict[str, str]) -> pl.Series:
+    """The forecasts in plain words."""
+    return pl.Series([_in_words(row, names) for row in issued.iter_rows(named=True)], dtype=pl.String)
+
+
+def _in_words(row: dict[str, float | str], names: dict[str, str]) -> str:
+    components = {name: float(row[f"component_{name}"]) for name in _COMPONENTS}
+    strongest = max(components, key=lambda name: abs(components[name]))
+    pushed = "raised" if components[strongest] > 0 else "lowered"
+    so_far = float(row["skill_so_far"])
+    record = (
+        "No such forecast had been scored yet."
+        if np.isnan(so_far)
+        else f"Until then such forecasts were {'better' if so_far > 0 else 'no better'} than the size of the gap alone."
+    )
+    return (
+        f"{names[str(row['follower'])]} trails {names[str(row['leader'])]} by {_percent(abs(float(row['gap_63d'])))} "
+        f"(log return over 63 sessions). Chance that it makes up half of that within {row['horizon_sessions']} "
+        f"sessions: {_percent(row['probability_catch_up'])}, against {_percent(row['base_rate'])} on any day and "
+        f"{_percent(row['probability_random_walk'])} by the size of the gap alone; {pushed} most by "
+        f"{strongest.replace('_', ' ')}. {record}"
+    )
+
+
+def _percent(value: float | str) -> str:
+    return f"{float(value):.0%}"
+
+
+def _scores(scored: pl.DataFrame, horizon: int, entry: Recoupling) -> Iterator[dict[str, object]]:
+    if scored.is_empty():
+        return
+    outcome = scored["caught_up"].cast(pl.Float64).to_numpy()
+    of_base, of_walk = (brier_losses(scored[c].to_numpy(), outcome) for c in ("base_rate", "probability_random_walk"))
+    days = resampled_days(len(outcome), horizon, entry.bootstrap_replications, _SEED + horizon)
+    independent = independent_events(np.arange(len(outcome)), horizon)
+    for model, column in _MODELS.items():
+        probability = scored[column].to_numpy()
+        losses = brier_losses(probability, outcome)
+        base_low, base_high = skill_interval(losses, of_base, days)
+        walk_low, walk_high = skill_interval(losses, of_walk, days)
+        row: dict[str, object] = {
+            "horizon_sessions": horizon,
+            "model": model,
+            "forecasts": len(outcome),
+            "independent_forecasts": independent,
+            "catch_up_rate": float(outcome.mean()),
+            "brier_score": float(losses.mean()),
+            "brier_score_base_rate": float(of_base.mean()),
+            "brier_skill": skill(losses, of_base),
+            "brier_skill_ci95_low": base_low,
+            "brier_skill_ci95_high": base_high,
+            "brier_skill_random_walk": skill(losses, of_walk),
+            "brier_skill_random_walk_ci95_low": walk_low,
+            "brier_skill_random_walk_ci95_high": walk_high,
+            "calibration_slope": calibration_slope(probability, outcome),
+            "first_session": scored["session"][0],
+            "last_session": scored["session"][-1],
+        }
+        yield row | {"reading": _verdict(row)}
+
+
+def _verdict(row: dict[str, object]) -> str:
+    """What the intervals allow to be said: skill is claimed only where they lie above zero."""
+    base = _claim(row, "brier_skill", "the base rate")
+    walk = _claim(row, "brier_skill_random_walk", "the random walk")
+    few = int(str(row["independent_forecasts"]))
+    doubt = f" Only {few} outcomes share no session: too few for a firm word." if few < _FEWEST_INDEPENDENT else ""
+    if row["model"] == "random_walk":
+        return f"{base[0]} It knows nothing but the size of the gap, which is arithmetic and no foresight.{doubt}"
+    if walk[1]:
+        return f"{base[0]} {walk[0]} That is more than the size of the gap explains.{doubt}"
+    if base[1]:
+        return f"{base[0]} {walk[0]} What it knows is the size of the gap: no foresight is shown.{doubt}"
+    return f"{base[0]} {walk[0]} No skill is shown.{doubt}"
+
+
+def _claim(row: dict[str, object], column: str, yardstick: str) -> tuple[str, bool]:
+    value, low, high = (float(str(row[c])) for c in (column, f"{column}_ci95_low", f"{column}_ci95_high"))
+    beaten = low > 0
+    verb = "Beats" if beaten else "Falls behind" if high < 0 else "Cannot be told from"
+    return f"{verb} {yardstick}: skill {value:+.1%} (95%: {low:+.1%} to {high:+.1%}).", beaten

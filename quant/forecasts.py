@@ -1,0 +1,155 @@
+"""Forecasts of a yes or no some sessions ahead, made day by day from what was known that day.
+
+Here: the outcome "the laggard catches up", a walk-forward logistic model that stays close to the base rate, its
+recalibration. Not here: what it is fed (sql/studies), how good it was (quant.scoring).
+
+Outcomes over the next h sessions overlap: h neighbouring days are about one observation, and every sum over days
+below counts them so. A model that does not has a hundred times the data it thinks it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+FloatArray = NDArray[np.float64]
+
+CATCH_UP_SHARE = 0.5
+_FLOOR = 1e-6  # probabilities stay this far from 0 and 1
+
+
+def catch_up(log_ratio: FloatArray, gap: FloatArray, horizon: int) -> tuple[FloatArray, FloatArray]:
+    """What the laggard made up over the next `horizon` rows, and whether that was half of the gap or more.
+
+    log_ratio: float64[T], log of asset / benchmark; gap: float64[T], asset minus benchmark log return so far, whose
+    sign says who lags. Returns the follower's log return minus the leader's, and 1.0 or 0.0 for its being at least
+    half of |gap|: float64[T] each, NaN while unknown, and where there is no gap.
+    """
+    ahead = np.full(len(log_ratio), np.nan)
+    ahead[:-horizon] = log_ratio[horizon:] - log_ratio[:-horizon]
+    made_up = np.where(gap == 0, np.nan, -np.sign(gap) * ahead)
+    known = np.isfinite(made_up) & np.isfinite(gap)
+    return made_up, np.where(known, made_up >= CATCH_UP_SHARE * np.abs(gap), np.nan)
+
+
+def random_walk_probability(gap: FloatArray, daily_volatility: FloatArray, horizon: int) -> FloatArray:
+    """Probability of catching up if the ratio were a random walk without drift: float64[T], NaN where unknown.
+
+    A small gap in a lively ratio closes by chance alone, which is arithmetic and no foresight; a forecast has to beat
+    this too.
+    """
+    spread = daily_volatility * np.sqrt(horizon)
+    probability: FloatArray = special.ndtr(-CATCH_UP_SHARE * np.abs(gap) / np.where(spread > 0, spread, np.nan))
+    return probability
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """One forecast a row, NaN before the first.
+
+    probability: float64[T], issued; base_rate: float64[T], share of yes among the outcomes known that day;
+    components: float64[T, K], what each feature adds to the log-odds of the base rate, so that
+    logit(probability) = logit(base_rate) + components.sum(axis=1); uncalibrated: float64[T], before recalibration.
+    """
+
+    probability: FloatArray
+    base_rate: FloatArray
+    components: FloatArray
+    uncalibrated: FloatArray
+
+
+def walk_forward(
+    features: FloatArray,
+    outcome: FloatArray,
+    horizon: int,
+    *,
+    prior_sd: FloatArray,
+    refit_every: int = 21,
+    fewest_outcomes: int = 252,
+) -> Forecasts:
+    """Logistic forecasts, each estimated only from outcomes whose horizon had ended on its row.
+
+    features: float64[T, K], NaN where unknown, which then says nothing; outcome: float64[T] of 1.0, 0.0 and NaN, the
+    outcome of row t being known on row t + horizon. The log-odds are those of the base rate plus a weighted sum of
+    the features, each standardised by its past; weights have normal priors around zero of the given sd per standard
+    deviation, float64[K] (ridge regression as Bayes: Hoerl & Kennard 1970), so few outcomes mean the base rate.
+    Recalibration scales that sum by one slope (Platt 1999) learnt from the forecasts that have been scored so far,
+    prior 1 +- 0.5, within 0 and 1.5. Both are estimated anew every `refit_every` rows, counted from the first, so
+    appending rows changes no forecast. Raises ValueError when lengths differ.
+    """
+    rows, width = features.shape
+    if outcome.shape != (rows,) or prior_sd.shape != (width,):
+        raise ValueError(
+            f"walk_forward: features [T, K], outcome [T], prior_sd [K], "
+            f"got {features.shape}, {outcome.shape}, {prior_sd.shape}"
+        )
+    base_rate = known_base_rate(outcome, horizon, fewest_outcomes)
+    log_odds = special.logit(np.clip(base_rate, _FLOOR, 1 - _FLOOR))
+    raw, components = np.full((2, rows, width), np.nan)
+    for start in range(0, rows, refit_every):
+        now = slice(start, min(start + refit_every, rows))
+        past = slice(0, max(start - horizon + 1, 0))
+        seen = np.isfinite(outcome[past])
+        if seen.sum() < fewest_outcomes:
+            continue
+        centre, scale = _past_scale(features[past][seen])
+        x = np.nan_to_num((features[past][seen] - centre) / scale)
+        here = special.logit(np.clip(np.mean(outcome[past][seen]), _FLOOR, 1 - _FLOOR))
+        weights = _ridge_logistic(x, outcome[past][seen], np.full(len(x), here), 1 / horizon, np.zeros(width), prior_sd)
+        raw[now] = np.nan_to_num((features[now] - centre) / scale) * weights
+        scored = seen & np.isfinite(raw[past]).all(axis=1) & np.isfinite(log_odds[past])
+        slope = _recalibration(raw[past][scored].sum(axis=1), outcome[past][scored], log_odds[past][scored], horizon)
+        components[now] = slope * raw[now]
+    raw[~np.isfinite(log_odds)] = components[~np.isfinite(log_odds)] = np.nan
+    return Forecasts(
+        probability=special.expit(log_odds + components.sum(axis=1)),
+        base_rate=np.where(np.isfinite(components).all(axis=1), base_rate, np.nan),
+        components=components,
+        uncalibrated=special.expit(log_odds + raw.sum(axis=1)),
+    )
+
+
+def known_base_rate(outcome: FloatArray, horizon: int, fewest_outcomes: int) -> FloatArray:
+    """Share of yes among the outcomes known on each row, NaN before the fewest that make a rate: float64[T]."""
+    known = np.isfinite(outcome)
+    number = _delayed(np.cumsum(known).astype(np.float64), horizon)
+    total = _delayed(np.cumsum(np.where(known, outcome, 0.0)), horizon)
+    return np.where(number >= fewest_outcomes, total / np.maximum(number, 1.0), np.nan)
+
+
+def _delayed(values: FloatArray, rows: int) -> FloatArray:
+    return np.concatenate([np.zeros(min(rows, len(values))), values[: max(len(values) - rows, 0)]])
+
+
+def _past_scale(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and sd per column of what is known; a column that is unknown or constant gets an infinite sd, thus 0."""
+    known = np.isfinite(x)
+    number = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, x, 0.0).sum(axis=0) / number
+    spread = np.sqrt(np.where(known, (x - centre) ** 2, 0.0).sum(axis=0) / number)
+    return centre, np.where(spread > 1e-12, spread, np.inf)
+
+
+def _recalibration(sums: FloatArray, outcome: FloatArray, log_odds: FloatArray, horizon: int) -> float:
+    slope = _ridge_logistic(sums[:, None], outcome, log_odds, 1 / horizon, np.ones(1), np.full(1, 0.5))
+    return float(np.clip(slope[0], 0.0, 1.5))
+
+
+def _ridge_logistic(
+    x: FloatArray, y: FloatArray, offset: FloatArray, weight: float, prior_mean: FloatArray, prior_sd: FloatArray
+) -> FloatArray:
+    """Most likely weights under their prior, by Newton's method: float64[K]."""
+    precision = 1 / np.square(prior_sd)
+    beta = prior_mean.copy()
+    for _ in range(50):
+        p = special.expit(offset + x @ beta)
+        gradient = weight * (x.T @ (y - p)) - precision * (beta - prior_mean)
+        curvature = weight * ((x * (p * (1 - p))[:, None]).T @ x) + np.diag(precision)
+        step = np.linalg.solve(curvature, gradient)
+        beta = beta + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return beta

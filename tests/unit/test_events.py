@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant.events import (
+    circular_shift_test,
+    event_mean_interval,
+    forward_returns,
+    independent_events,
+    quiet_sessions,
+    resampled_days,
+    sessions_to_next,
+    within,
+)
+from quant.null_markets import null_pair
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def study(seed: int, length: int = 120, cells: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    outcomes = rng.standard_normal((length, cells))
+    outcomes[-5:, -1] = np.nan
+    return outcomes, rng.random(length) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("records", "quiet"),
+    [([], []), ([7], [-1]), ([3, 4, 10], [-1, 0, 5]), ([0, 21, 43], [-1, 20, 21])],
+)
+def test_quiet_is_counted_between_records_and_the_first_record_has_none(records: list[int], quiet: list[int]) -> None:
+    assert quiet_sessions(np.array(records, np.int64)).tolist() == quiet
+
+
+@given(seeds, st.integers(1, 20), st.integers(1, 30))
+def test_a_known_forward_return_never_changes_when_prices_are_appended(seed: int, horizon: int, more: int) -> None:
+    price = np.exp(np.random.default_rng(seed).standard_normal(40 + more).cumsum() * 0.02)
+    before, after = forward_returns(price[:40], horizon), forward_returns(price, horizon)
+    known = np.isfinite(before)
+    assert np.array_equal(before[known], after[:40][known])
+    assert known.sum() == 40 - horizon
+
+
+@given(seeds, st.integers(1, 20), st.integers(1, 30))
+def test_whether_it_followed_never_changes_once_known(seed: int, horizon: int, more: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, marks = (np.flatnonzero(rng.random(40 + more) < 0.1) for _ in range(2))
+    before = within(rows[rows < 40], marks[marks < 40], horizon, 40)
+    after = within(rows, marks, horizon, 40 + more)[: len(before)]
+    known = np.isfinite(before)
+    assert np.array_equal(before[known], after[known])
+
+
+def test_a_mark_on_the_row_itself_does_not_follow_it() -> None:
+    assert sessions_to_next(np.array([2, 5, 9]), np.array([2, 5, 6])).tolist() == [3, 1, -1]
+    assert within(np.array([2, 9]), np.array([2, 5]), 3, 12).tolist()[0] == 1.0
+    assert np.isnan(within(np.array([9]), np.array([2]), 3, 12))
+
+
+@given(st.lists(st.integers(0, 500), unique=True).map(sorted), st.integers(1, 130))
+def test_independent_events_share_no_session_of_their_outcomes(rows: list[int], horizon: int) -> None:
+    number = independent_events(np.array(rows, np.int64), horizon)
+    assert number <= len(rows)
+    assert (number > 0) == (len(rows) > 0)
+    if rows:
+        assert number <= (rows[-1] - rows[0]) // (horizon + 1) + 1
+
+
+@given(seeds, st.floats(0.01, 100), st.floats(-10, 10))
+def test_units_and_level_of_the_outcomes_do_not_matter(seed: int, scale: float, level: float) -> None:
+    outcomes, events = study(seed)
+    one = circular_shift_test(outcomes, events)
+    other = circular_shift_test(outcomes * scale + level, events)
+    np.testing.assert_allclose(one.p_value, other.p_value, atol=1e-12)
+    np.testing.assert_allclose(one.p_value_family, other.p_value_family, atol=1e-12)
+
+
+@given(seeds, st.integers(0, 119))
+def test_where_the_circle_begins_does_not_matter(seed: int, start: int) -> None:
+    outcomes, events = study(seed)
+    one = circular_shift_test(outcomes, events)
+    other = circular_shift_test(np.roll(outcomes, start, axis=0), np.roll(events, start))
+    np.testing.assert_allclose(one.p_value, other.p_value, atol=1e-12)
+
+
+@given(seeds)
+def test_looking_at_more_outcomes_makes_the_best_one_less_certain(seed: int) -> None:
+    outcomes, events = study(seed, cells=4)
+    outcomes = np.where(np.isnan(outcomes), 0.0, outcomes)
+    test = circular_shift_test(outcomes, events)
+    if np.isfinite(test.p_value_family):
+        assert test.p_value_family >= np.min(test.p_value) - 1e-12
+
+
+@given(seeds)
+def test_looking_at_the_same_outcome_twice_changes_nothing(seed: int) -> None:
+    outcomes, events = study(seed, cells=1)
+    test = circular_shift_test(np.hstack([outcomes, outcomes]), events)
+    np.testing.assert_allclose(test.p_value_family, test.p_value[0], atol=1e-12)
+
+
+def test_a_strong_effect_is_found_and_its_absence_is_not() -> None:
+    outcomes, events = study(3, length=400, cells=1)
+    assert circular_shift_test(outcomes + 3 * events[:, None], events).p_value[0] < 0.01
+    assert circular_shift_test(outcomes - 3 * events[:, None], events).p_value[0] > 0.99
+
+
+def test_too_few_events_give_no_p_value() -> None:
+    outcomes, _ = study(1)
+    test = circular_shift_test(outcomes, np.arange(120) < 2)
+    assert np.isnan(test.p_value).all() and np.isnan(test.p_value_family)
+
+
+def test_resampled_days_are_whole_samples_and_the_same_for_the_same_seed() -> None:
+    days = resampled_days(200, 21, 50, seed=1)
+    assert days.shape == (50, 200)
+    assert (days.sum(axis=1) == 200).all()
+    assert np.array_equal(days, resampled_days(200, 21, 50, seed=1))
+
+
+@settings(max_examples=20)
+@given(seeds)
+def test_an_interval_lies_within_the_outcomes_and_needs_five_events(seed: int) -> None:
+    outcomes, events = study(seed, cells=1)
+    days = resampled_days(120, 5, 99, seed=2)
+    low, high = event_mean_interval(outcomes[:, 0], events, days)
+    if (events & np.isfinite(outcomes[:, 0])).sum() < 5:
+        assert np.isnan(low) and np.isnan(high)
+    else:
+        assert np.nanmin(outcomes[events]) <= low <= high <= np.nanmax(outcomes[events])
+
+
+def test_markets_without_an_effect_are_rejected_about_as_often_as_promised() -> None:
+    rng = np.random.default_rng(11)
+    rejected = np.array([_p_values(rng) <= 0.05 for _ in range(300)]).mean(axis=0)
+    assert (rejected < 0.09).all() and rejected.mean() > 0.02
+
+
+def _p_values(rng: np.random.Generator) -> np.ndarray:
+    """Breakouts of a market that says nothing about the other one's future: 21, 63 sessions ahead and the family."""
+    asset, benchmark = null_pair(2500, rng)
+    level = benchmark.cumsum()
+    records = np.flatnonzero(np.append(True, level[1:] > np.maximum.accumulate(level)[:-1]))
+    rows = records[quiet_sessions(records) >= 20]
+    events = np.isin(np.arange(2500), rows[rows >= 500])[500:]
+    price = np.exp(asset[500:].cumsum())
+    test = circular_shift_test(np.column_stack([forward_returns(price, h) for h in (21, 63)]), events)
+    return np.append(test.p_value, test.p_value_family)
