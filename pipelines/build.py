@@ -20,6 +20,7 @@ import assets.policy
 import assets.published
 import assets.raw
 from assets.catalog import Catalog, load_catalog
+from assets.reference import Reference, load_reference
 from assets.table import sql_tables
 from assets.upstream import Upstream
 from pipelines.io import WarehouseIOManager
@@ -66,6 +67,10 @@ def _resources(settings: Settings) -> dict[str, Any]:
     def catalog(_: dg.InitResourceContext) -> Catalog:
         return load_catalog()
 
+    @dg.resource
+    def reference(_: dg.InitResourceContext) -> Reference:
+        return load_reference()
+
     @dg.resource(required_resource_keys={"catalog"})
     def upstream(context: dg.InitResourceContext) -> Upstream:
         return select_upstream(settings, context.resources.catalog)
@@ -106,6 +111,7 @@ def _resources(settings: Settings) -> dict[str, Any]:
 
     return {
         "catalog": catalog,
+        "reference": reference,
         "upstream": upstream,
         "horizon": horizon,
         "warehouse": warehouse,

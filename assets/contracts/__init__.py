@@ -5,7 +5,7 @@ Here: the list of all contracts. The UI, the checks, DuckDB's comments and the d
 
 from __future__ import annotations
 
-from assets.contracts import core, market, operations, policy, raw, regimes
+from assets.contracts import core, flows, market, operations, policy, raw, regimes
 from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
@@ -20,6 +20,9 @@ CORE_TABLES: tuple[type[Table], ...] = (
     core.Series,
     core.Pairs,
     core.Sessions,
+    core.Programs,
+    core.FirstCuts,
+    core.PublishedExpectations,
     core.DailyPrices,
     core.SessionPrices,
     core.MacroSeries,
@@ -34,7 +37,12 @@ MARTS: tuple[type[Mart], ...] = (
     market.DivergenceEpisodes,
     market.PeakPairs,
     policy.FedDecisions,
+    policy.PolicyState,
     policy.FedLiquidity,
+    policy.FedPrograms,
+    policy.TreasuryPurchases,
+    flows.EtfFlows,
+    flows.EarningsExpectations,
     operations.SeriesFreshness,
 )
 

@@ -84,3 +84,87 @@ class FedLiquidity(Mart):
     def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
         """Nothing is used before it was public."""
         return (pl.col("available_on") > pl.col("date")) & (pl.col("available_on") <= pl.col("as_of"))
+
+
+class PolicyState(Mart):
+    """The policy in force on one NYSE session: target range, cycle, and how far into it.
+
+    A decision is in force from the day after its meeting.
+    """
+
+    session = dy.Date(primary_key=True, description="NYSE session")
+    last_meeting_date = dy.Date(description="last meeting before the session")
+    target_lower_pct = number("percent", "lower limit of the target range", min=0)
+    target_upper_pct = number("percent", "upper limit of the target range", min=0)
+    cycle = dy.Enum(["easing", "tightening", "hold"], description="policy cycle")
+    cycle_start = dy.Date(description="meeting that began the cycle")
+    cumulative_change_bp = number("basis points", "sum of changes since the cycle began")
+    cuts_this_year = count("cuts of the calendar year, in force on the session")
+    days_since_first_cut = dy.Int64(
+        nullable=True, min=0, description="since the cycle's first cut; null outside easing", metadata={"unit": "days"}
+    )
+    days_since_last_change = dy.Int64(
+        nullable=True, min=0, description="since the target range last changed", metadata={"unit": "days"}
+    )
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("session") <= pl.col("as_of")
+
+
+class FedPrograms(Mart):
+    """The Fed's asset purchase programmes announced so far, with what the Desk bought outright under each."""
+
+    program = dy.String(primary_key=True, description="name in every table")
+    name = dy.String(description="what a person calls it")
+    announced_on = dy.Date(description="day it was made public")
+    program_start = dy.Date(description="day that studies count from")
+    program_end = dy.Date(nullable=True, description="last day of purchases; null while open")
+    announced_usd_bn_per_month = number(
+        "USD bn a month", "pace announced at the start, of everything bought; null: none", nullable=True, min=0
+    )
+    includes_agency_reinvestment = dy.Bool(
+        description="its operations also reinvest principal of agency securities, and cannot be told apart from it"
+    )
+    operations = count("outright operations known to belong to it")
+    accepted_usd_bn = number("USD bn", "accepted in these operations; null: none is known", nullable=True, min=0)
+    source = dy.String(description="where the programme is published")
+
+    @dy.rule()
+    def announced_by_as_of(cls) -> pl.Expr:  # noqa: N805
+        """Nothing is told before it was public."""
+        return pl.col("announced_on") <= pl.col("as_of")
+
+
+class TreasuryPurchases(Mart):
+    """One outright purchase of Treasury securities by the Desk, and the programme it belongs to.
+
+    Since December 2025 the Desk reinvests principal of agency securities into bills in the same operations as its
+    reserve management purchases. Its results do not separate the two: includes_agency_reinvestment says where.
+    """
+
+    may_be_empty = True
+    operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
+    operation_date = dy.Date(description="day of the operation; its result is public the same day")
+    settlement_date = dy.Date(nullable=True, description="day the securities change hands")
+    operation_type = dy.String(description="as the Desk names it")
+    submitted_usd_bn = number("USD bn", "par amount offered by dealers", nullable=True, min=0)
+    accepted_usd_bn = number("USD bn", "par amount the Desk took", nullable=True, min=0)
+    program = dy.String(nullable=True, description="see fed_programs; null: none, such as small value exercises")
+    program_cumulative_usd_bn = number(
+        "USD bn", "accepted under the programme up to and with this operation; null without one", nullable=True, min=0
+    )
+    includes_agency_reinvestment = dy.Bool(
+        description="true: some of the amount reinvests principal of agency securities, how much is not published"
+    )
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("operation_date") <= pl.col("as_of")
+
+    @dy.rule()
+    def takes_no_more_than_offered(cls) -> pl.Expr:  # noqa: N805
+        """The Desk accepts from what dealers submit."""
+        return pl.col("accepted_usd_bn") <= pl.col("submitted_usd_bn") + 1e-9
