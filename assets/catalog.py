@@ -1,4 +1,4 @@
-"""The catalog: every symbol, series and pair, read from catalog.toml and checked.
+"""The catalog: every symbol, series, family of futures and pair, read from catalog.toml and checked.
 
 Here: the shape of an entry and the errors a typo ends in. Not here: the entries (catalog.toml), how they are fetched
 (pipelines.sources).
@@ -6,6 +6,7 @@ Here: the shape of an entry and the errors a typo ends in. Not here: the entries
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,7 @@ from pydantic import Field
 from assets.entries import Entry, EntryError, line_of, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
+_MONTH_CODES = "FGHJKMNQUVXZ"
 
 
 class CatalogError(EntryError):
@@ -47,6 +49,32 @@ class Series(_Observed):
     frequency: Literal["calendar_day", "business_day", "weekly_wednesday", "weekly_friday", "monthly"]
 
 
+class Futures(_Observed):
+    """A family of futures, one contract per delivery month; named like the root in every table."""
+
+    source: Literal["yahoo"]
+    unit: Literal["percent"]
+    frequency: Literal["session"]
+    suffix: str
+    months_ahead: int = Field(ge=1, le=60)
+
+    def contract(self, delivery_month: date) -> str:
+        """The symbol of one contract: root, month code, two digits of the year, suffix."""
+        return f"{self.id}{_MONTH_CODES[delivery_month.month - 1]}{delivery_month:%y}{self.suffix}"
+
+    def delivery_month(self, contract: str) -> date | None:
+        """First day of a contract's delivery month; None for a symbol that is not of this family."""
+        code = contract.removeprefix(self.id).removesuffix(self.suffix)
+        if f"{self.id}{code}{self.suffix}" != contract or len(code) != 3 or code[0] not in _MONTH_CODES:
+            return None
+        return date(2000 + int(code[1:]), _MONTH_CODES.index(code[0]) + 1, 1) if code[1:].isdecimal() else None
+
+    def contracts(self, observed_on: date) -> tuple[str, ...]:
+        """Contracts that matter on a day: this month's and those of the months ahead."""
+        months = (observed_on.month - 1 + ahead for ahead in range(self.months_ahead + 1))
+        return tuple(self.contract(date(observed_on.year + m // 12, m % 12 + 1, 1)) for m in months)
+
+
 class Pair(Entry):
     """An asset and the benchmark it is held against."""
 
@@ -65,6 +93,7 @@ class Catalog(Entry):
     windows_sessions: tuple[int, ...]
     symbol: tuple[Symbol, ...]
     series: tuple[Series, ...]
+    futures: tuple[Futures, ...] = ()
     pair: tuple[Pair, ...]
 
     def symbols_frame(self) -> pl.DataFrame:
@@ -92,6 +121,7 @@ def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
     for kind, ids in (
         ("symbol", [s.id for s in catalog.symbol]),
         ("series", [s.id for s in catalog.series]),
+        ("futures", [f.id for f in catalog.futures]),
         ("pair", [p.id for p in catalog.pair]),
     ):
         for position, entry in enumerate(ids):

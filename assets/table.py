@@ -21,7 +21,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from sqlglot import exp
 
 from assets import checks
-from assets.catalog import Catalog, Series, Symbol
+from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.contracts import CONTRACTS
 from assets.contracts.base import Mart, RawTable, Table
 from assets.contracts.rows import Rows, hold_to_contract
@@ -90,7 +90,7 @@ def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
 
 
 def ingest(
-    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Symbol | Series]] = lambda _: ()
+    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Futures | Symbol | Series]] = lambda _: ()
 ) -> Callable[[Callable[..., Fetched]], AssetsDefinition]:
     """Make a fetching function an asset: everything it needs is a resource; faults upstream are retried.
 

@@ -48,7 +48,8 @@ def build_defs(
     """Definitions for these settings; `overrides` replaces resources by name, `loggers` Dagster's console."""
     return dg.Definitions(
         assets=[
-            *dg.load_assets_from_modules([assets.raw, assets.core, assets.policy, assets.published]),
+            *dg.load_assets_from_modules([assets.raw, assets.core, assets.published]),
+            *dg.load_assets_from_package_module(assets.policy),
             *dg.load_assets_from_package_module(assets.marts),
             *sql_tables(),
         ],

@@ -10,6 +10,7 @@ from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
     raw.PriceBars,
+    raw.FuturesSettlements,
     raw.MacroObservations,
     raw.TreasuryOperations,
     raw.FundFlows,
@@ -27,7 +28,7 @@ CORE_TABLES: tuple[type[Table], ...] = (
     core.SessionPrices,
     core.MacroSeries,
 )
-DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions,)
+DERIVED_TABLES: tuple[type[Table], ...] = (policy.Meetings, policy.TargetDecisions)
 MARTS: tuple[type[Mart], ...] = (
     market.MarketState,
     market.RollingCorrelations,
@@ -38,6 +39,9 @@ MARTS: tuple[type[Mart], ...] = (
     market.PeakPairs,
     policy.FedDecisions,
     policy.PolicyState,
+    policy.ImpliedRates,
+    policy.RatePath,
+    policy.RatePathProbabilities,
     policy.FedLiquidity,
     policy.FedPrograms,
     policy.TreasuryPurchases,

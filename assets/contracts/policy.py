@@ -25,6 +25,14 @@ class TargetDecisions(Table):
     target_upper_pct = number("percent", "upper limit the day after")
 
 
+class Meetings(Table):
+    """The FOMC's meetings, past and announced."""
+
+    layer: ClassVar[str] = "policy"
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
+    scheduled = dy.Bool(description="false: held between the scheduled meetings, known from its day only")
+
+
 class FedDecisions(Mart):
     """One FOMC meeting: what it decided, and the policy cycle it belongs to.
 
@@ -111,6 +119,93 @@ class PolicyState(Mart):
     def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
         """No row is dated after the day it could have been computed."""
         return pl.col("session") <= pl.col("as_of")
+
+
+class ImpliedRates(Mart):
+    """What one fed funds futures contract says of its month: 100 minus the settlement is the average rate expected.
+
+    The average of a whole month, beside the effective rate known on the day. Contracts stand alone here: a hole in the
+    curve ends rate_path, and leaves the other months readable.
+    """
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlement")
+    delivery_month = dy.Date(primary_key=True, description="first day of the contract's month")
+    months_ahead = count("months from the observation's month to the contract's")
+    settlement = number("index points", "settlement price")
+    implied_rate_pct = number("percent", "expected average effective federal funds rate of the month")
+    effective_rate_pct = number("percent", "effective federal funds rate last known on the day (DFF)")
+    implied_change_bp = number("basis points", "implied rate minus effective rate")
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("observed_on") <= pl.col("as_of")
+
+
+class RatePath(Mart):
+    """What fed funds futures said on one day of one coming FOMC meeting, by the FedWatch method.
+
+    Meetings of the next 18 months, up to the first missing contract: there the path ends with one row without a rate,
+    which names the contract. On the day of a meeting its own decision is still counted as to come.
+    """
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlements")
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    expected_rate_pct = number(
+        "percent", "effective federal funds rate expected after the meeting; null where the path ends", nullable=True
+    )
+    change_bp = number("basis points", "change expected of this meeting; null where the path ends", nullable=True)
+    cumulative_change_bp = number(
+        "basis points", "change expected from today until after the meeting; null where the path ends", nullable=True
+    )
+    priced_change_12m_bp = number(
+        "basis points",
+        "change expected over all meetings of the 12 months after observed_on; null where the path ends before",
+        nullable=True,
+    )
+    most_likely_lower_pct = number("percent", "lower limit of the most likely target range", nullable=True)
+    most_likely_probability = number("fraction", "probability of that range", nullable=True, min=0, max=1)
+    path_ends = dy.String(nullable=True, description="why the path ends before this meeting; null where it does not")
+
+    @dy.rule()
+    def says_why_it_ends(cls) -> pl.Expr:  # noqa: N805
+        """A meeting has a rate, or the reason why it has none."""
+        return pl.col("expected_rate_pct").is_null() == pl.col("path_ends").is_not_null()
+
+    @dy.rule()
+    def looks_ahead_from_as_of(cls) -> pl.Expr:  # noqa: N805
+        """Meetings lie ahead, observations do not."""
+        return (pl.col("meeting_date") >= pl.col("observed_on")) & (pl.col("observed_on") <= pl.col("as_of"))
+
+    @classmethod
+    def concerns(cls, rows: pl.DataFrame) -> list[str]:
+        """Where the newest path ends early."""
+        newest = rows.filter(pl.col("observed_on") == pl.col("observed_on").max(), pl.col("path_ends").is_not_null())
+        return [
+            f"path of {row['observed_on']} ends before the meeting of {row['meeting_date']}: {row['path_ends']}"
+            for row in newest.iter_rows(named=True)
+        ]
+
+
+class RatePathProbabilities(Mart):
+    """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form."""
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlements")
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    target_lower_pct = dy.Float64(
+        primary_key=True, description="lower limit of the range", metadata={"unit": "percent"}
+    )
+    target_upper_pct = number("percent", "upper limit of the range")
+    probability = number("fraction", "probabilities of a meeting sum to 1", min=0, max=1)
+
+    @dy.rule()
+    def probabilities_sum_to_one(cls) -> pl.Expr:  # noqa: N805
+        """One of the outcomes happens."""
+        total = pl.col("probability").sum().over("observed_on", "meeting_date")
+        return (total - 1).abs() < 1e-6
 
 
 class FedPrograms(Mart):

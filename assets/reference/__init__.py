@@ -7,7 +7,7 @@ changes by itself and is therefore fetched (pipelines.sources), the shape of the
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -73,11 +73,12 @@ class _Expectations(Entry):
 
 @dataclass(frozen=True)
 class Reference:
-    """All reference facts a run uses besides the FOMC's calendar, which arrives with the raw meetings."""
+    """All reference facts a run uses; the meetings that took place or will arrive with the raw tables."""
 
     programs: tuple[Program, ...]
     first_cuts: tuple[FirstCut, ...]
     expectations: tuple[Expectation, ...]
+    cancelled_meetings: Mapping[date, date]
 
     def programs_frame(self) -> pl.DataFrame:
         """One row per programme, the columns of core.programs."""
@@ -102,6 +103,7 @@ def load_reference(folder: Path = FOLDER) -> Reference:
         load_entries(programs, _Programs).program,
         load_entries(first_cuts, _FirstCuts).first_cut,
         load_entries(expectations, _Expectations).expectation,
+        _cancelled_meetings(folder / FOMC_CALENDAR.name),
     )
     _check_once(programs, "program", reference.programs)
     _check_once(first_cuts, "first_cut", reference.first_cuts)
@@ -136,6 +138,15 @@ def load_fomc_calendar(path: Path = FOMC_CALENDAR) -> pl.DataFrame:
     if (twice := meetings.filter(pl.col("meeting_date").is_duplicated())).height:
         raise ValueError(f"{path.name}: {twice['meeting_date'][0]} is there twice; keep one entry")
     return meetings.sort("meeting_date")
+
+
+def _cancelled_meetings(path: Path) -> dict[date, date]:
+    """Meetings that were scheduled and cancelled later, with the day they were."""
+    cancelled = tomllib.loads(path.read_text(encoding="utf-8")).get("cancelled", {})
+    try:
+        return {date.fromisoformat(meeting): day for meeting, day in cancelled.items()}
+    except ValueError as error:
+        raise EntryError(f"{path.name}: cancelled: {error}; write dates as YYYY-MM-DD") from error
 
 
 def _meeting_date(path: Path, year: str, day: str) -> date:
