@@ -5,7 +5,7 @@ Here: the list of all contracts. The UI, the checks, DuckDB's comments and the d
 
 from __future__ import annotations
 
-from assets.contracts import core, flows, market, operations, policy, raw, regimes
+from assets.contracts import core, flows, market, operations, policy, policy_studies, raw, regimes
 from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
@@ -45,6 +45,9 @@ MARTS: tuple[type[Mart], ...] = (
     policy.FedLiquidity,
     policy.FedPrograms,
     policy.TreasuryPurchases,
+    policy_studies.EasingCycleStudy,
+    policy_studies.RateSensitivity,
+    policy_studies.LiquidityStudy,
     flows.EtfFlows,
     flows.EarningsExpectations,
     operations.SeriesFreshness,
