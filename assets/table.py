@@ -68,8 +68,11 @@ class Arguments:
         return cls(tables, tuple(n for n in names if n not in CONTRACTS))
 
 
-def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
-    """Make a pure function an asset: parameters named like tables are their rows, others are resources."""
+def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
+    """Make a pure function an asset: parameters named like tables are their rows, others are resources.
+
+    reads: tables it reads by queries of its own, which must be there before it.
+    """
 
     def decorate(function: TableFunction) -> AssetsDefinition:
         arguments = Arguments.of(function)
@@ -78,6 +81,7 @@ def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
         @dg.asset(
             **_presentation(contract, {"polars", "python"}),
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
+            deps=[asset_key(read) for read in reads],
             required_resource_keys={"horizon", *arguments.resources},
         )
         def body(context: AssetExecutionContext, **frames: pl.DataFrame):

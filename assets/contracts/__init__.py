@@ -5,7 +5,7 @@ Here: the list of all contracts. The UI, the checks, DuckDB's comments and the d
 
 from __future__ import annotations
 
-from assets.contracts import core, flows, market, operations, policy, policy_studies, raw, regimes
+from assets.contracts import claims, core, flows, market, operations, policy, policy_studies, raw, regimes
 from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
@@ -50,6 +50,7 @@ MARTS: tuple[type[Mart], ...] = (
     policy_studies.LiquidityStudy,
     flows.EtfFlows,
     flows.EarningsExpectations,
+    claims.Claims,
     operations.SeriesFreshness,
 )
 

@@ -48,9 +48,7 @@ class RateSensitivity(Mart):
     session = dy.Date(primary_key=True, description="day of the meeting, the last day of the sample")
     small = dy.String(primary_key=True, description="catalog symbol of the small caps")
     large = dy.String(primary_key=True, description="catalog symbol of the large caps")
-    days = dy.String(
-        primary_key=True, description="all: every session; fomc: days of scheduled and other meetings only"
-    )
+    days = dy.String(primary_key=True, description="all: every session; fomc: days of FOMC meetings only, from 2009 on")
     span = dy.String(primary_key=True, description="since_1990, or last_5_years (1260 sessions)")
     available_on = dy.Date(description="first day a reader could know it: the day's yield is published the day after")
     beta_pct_per_pp = number("percent per percentage point", "return difference per change of the yield")
