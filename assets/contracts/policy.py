@@ -181,8 +181,9 @@ class RatePath(Mart):
 
     @classmethod
     def concerns(cls, rows: pl.DataFrame) -> list[str]:
-        """Where the newest path ends early."""
-        newest = rows.filter(pl.col("observed_on") == pl.col("observed_on").max(), pl.col("path_ends").is_not_null())
+        """Where the newest path ends within a year."""
+        newest = rows.filter(pl.col("observed_on") == pl.col("observed_on").max())
+        newest = newest.filter(pl.col("path_ends").is_not_null(), pl.col("priced_change_12m_bp").is_null())
         return [
             f"path of {row['observed_on']} ends before the meeting of {row['meeting_date']}: {row['path_ends']}"
             for row in newest.iter_rows(named=True)
