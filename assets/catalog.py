@@ -1,4 +1,4 @@
-"""The catalog: every symbol, series and pair, read from catalog.toml and checked.
+"""The catalog: every symbol, series, family of futures and pair, read from catalog.toml and checked.
 
 Here: the shape of an entry and the errors a typo ends in. Not here: the entries (catalog.toml), how they are fetched
 (pipelines.sources).
@@ -6,25 +6,24 @@ Here: the shape of an entry and the errors a typo ends in. Not here: the entries
 
 from __future__ import annotations
 
-import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
+
+from assets.entries import Entry, EntryError, line_of, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
+_MONTH_CODES = "FGHJKMNQUVXZ"
 
 
-class CatalogError(ValueError):
+class CatalogError(EntryError):
     """The catalog cannot be used; the message names the file, the line and the reason."""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Observed(_Entry):
+class _Observed(Entry):
     id: str = Field(min_length=1)
     name: str = Field(min_length=1)
     release_lag_days: int = Field(ge=-1, le=400)
@@ -50,7 +49,33 @@ class Series(_Observed):
     frequency: Literal["calendar_day", "business_day", "weekly_wednesday", "weekly_friday", "monthly"]
 
 
-class Pair(_Entry):
+class Futures(_Observed):
+    """A family of futures, one contract per delivery month; named like the root in every table."""
+
+    source: Literal["yahoo"]
+    unit: Literal["percent"]
+    frequency: Literal["session"]
+    suffix: str
+    months_ahead: int = Field(ge=1, le=60)
+
+    def contract(self, delivery_month: date) -> str:
+        """The symbol of one contract: root, month code, two digits of the year, suffix."""
+        return f"{self.id}{_MONTH_CODES[delivery_month.month - 1]}{delivery_month:%y}{self.suffix}"
+
+    def delivery_month(self, contract: str) -> date | None:
+        """First day of a contract's delivery month; None for a symbol that is not of this family."""
+        code = contract.removeprefix(self.id).removesuffix(self.suffix)
+        if f"{self.id}{code}{self.suffix}" != contract or len(code) != 3 or code[0] not in _MONTH_CODES:
+            return None
+        return date(2000 + int(code[1:]), _MONTH_CODES.index(code[0]) + 1, 1) if code[1:].isdecimal() else None
+
+    def contracts(self, observed_on: date) -> tuple[str, ...]:
+        """Contracts that matter on a day: this month's and those of the months ahead."""
+        months = (observed_on.month - 1 + ahead for ahead in range(self.months_ahead + 1))
+        return tuple(self.contract(date(observed_on.year + m // 12, m % 12 + 1, 1)) for m in months)
+
+
+class Pair(Entry):
     """An asset and the benchmark it is held against."""
 
     asset: str
@@ -62,12 +87,13 @@ class Pair(_Entry):
         return f"{self.asset}/{self.benchmark}"
 
 
-class Catalog(_Entry):
+class Catalog(Entry):
     """All entries, in the order of the file."""
 
     windows_sessions: tuple[int, ...]
     symbol: tuple[Symbol, ...]
     series: tuple[Series, ...]
+    futures: tuple[Futures, ...] = ()
     pair: tuple[Pair, ...]
 
     def symbols_frame(self) -> pl.DataFrame:
@@ -85,14 +111,8 @@ class Catalog(_Entry):
 
 def load_catalog(path: Path = PATH) -> Catalog:
     """Read and check the catalog; raises CatalogError naming file, line and reason."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        catalog = Catalog.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{path.name}: {error}; correct the TOML there") from error
-    except ValidationError as error:
-        raise CatalogError("; ".join(_explain(path, text, e) for e in error.errors())) from None
-    _check_ids(path, text, catalog)
+    catalog = load_entries(path, Catalog, CatalogError)
+    _check_ids(path, path.read_text(encoding="utf-8"), catalog)
     return catalog
 
 
@@ -101,47 +121,20 @@ def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
     for kind, ids in (
         ("symbol", [s.id for s in catalog.symbol]),
         ("series", [s.id for s in catalog.series]),
+        ("futures", [f.id for f in catalog.futures]),
         ("pair", [p.id for p in catalog.pair]),
     ):
         for position, entry in enumerate(ids):
             if entry in known:
-                line = _line_of(text, kind, position)
+                line = line_of(text, kind, position)
                 raise CatalogError(f"{path.name}, line {line}: {kind} {entry} is there twice; keep one entry")
             known.add(entry)
     symbols = {s.id for s in catalog.symbol}
     for position, pair in enumerate(catalog.pair):
         for end in (pair.asset, pair.benchmark):
             if end not in symbols:
-                line = _line_of(text, "pair", position)
+                line = line_of(text, "pair", position)
                 raise CatalogError(
                     f"{path.name}, line {line}: pair {pair.id} names {end}, which is no symbol of the catalog; "
                     f"add a [[symbol]] entry or correct the name"
                 )
-
-
-def _explain(path: Path, text: str, error: object) -> str:
-    """One pydantic error as `file, line N: kind ID: field: reason`."""
-    loc = error["loc"]  # type: ignore[index]
-    message = str(error["msg"])  # type: ignore[index]
-    if len(loc) < 2 or not isinstance(loc[1], int):
-        return f"{path.name}: {'.'.join(map(str, loc))}: {message}"
-    kind, position = str(loc[0]), loc[1]
-    field = ".".join(map(str, loc[2:])) or "entry"
-    entries = tomllib.loads(text)[kind]
-    name = entries[position].get("id", "")
-    line = _line_of(text, kind, position, field)
-    return f"{path.name}, line {line}: {kind} {name}: {field}: {message[0].lower()}{message[1:]}"
-
-
-def _line_of(text: str, kind: str, position: int, field: str = "") -> int:
-    """The line of an entry's field, or of its header where it has none."""
-    lines = text.splitlines()
-    headers = [n for n, line in enumerate(lines, 1) if line.strip() == f"[[{kind}]]"]
-    start = headers[position]
-    for number in range(start, len(lines)):
-        line = lines[number].strip()
-        if line.startswith("[["):
-            break
-        if field and line.split("=")[0].strip() == field:
-            return number + 1
-    return start

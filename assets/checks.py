@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from assets.catalog import Series, Symbol
+from assets.catalog import Futures, Series, Symbol
 from assets.contracts.base import RawTable, Table
 from assets.contracts.rows import Rows
 from assets.upstream import Missing
@@ -74,7 +74,7 @@ def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
     return results
 
 
-def of_arrival(asked: Sequence[Symbol | Series], missing: Sequence[Missing]) -> dg.AssetCheckResult:
+def of_arrival(asked: Sequence[Futures | Symbol | Series], missing: Sequence[Missing]) -> dg.AssetCheckResult:
     """Judge what did not come: an error when any of it is required."""
     required = {entry.id for entry in asked if entry.required}
     lacking = [m for m in missing if m.id in required]

@@ -21,7 +21,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from sqlglot import exp
 
 from assets import checks
-from assets.catalog import Catalog, Series, Symbol
+from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.contracts import CONTRACTS
 from assets.contracts.base import Mart, RawTable, Table
 from assets.contracts.rows import Rows, hold_to_contract
@@ -68,8 +68,11 @@ class Arguments:
         return cls(tables, tuple(n for n in names if n not in CONTRACTS))
 
 
-def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
-    """Make a pure function an asset: parameters named like tables are their rows, others are resources."""
+def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
+    """Make a pure function an asset: parameters named like tables are their rows, others are resources.
+
+    reads: tables it reads by queries of its own, which must be there before it.
+    """
 
     def decorate(function: TableFunction) -> AssetsDefinition:
         arguments = Arguments.of(function)
@@ -78,6 +81,7 @@ def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
         @dg.asset(
             **_presentation(contract, {"polars", "python"}),
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
+            deps=[asset_key(read) for read in reads],
             required_resource_keys={"horizon", *arguments.resources},
         )
         def body(context: AssetExecutionContext, **frames: pl.DataFrame):
@@ -90,7 +94,7 @@ def table(contract: type[Table]) -> Callable[[TableFunction], AssetsDefinition]:
 
 
 def ingest(
-    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Symbol | Series]] = lambda _: ()
+    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Futures | Symbol | Series]] = lambda _: ()
 ) -> Callable[[Callable[..., Fetched]], AssetsDefinition]:
     """Make a fetching function an asset: everything it needs is a resource; faults upstream are retried.
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import polars as pl
 
-from assets.catalog import Series, Symbol
+from assets.catalog import Futures, Series, Symbol
 
 Watermarks = Mapping[str, date]
 """Last stored date per symbol or series; an id that is absent has never been fetched."""
@@ -68,6 +68,16 @@ class PriceSource(Protocol):
         """Bars since the watermark minus a lookback, all history without one: columns of PriceBars."""
 
 
+class FuturesSource(Protocol):
+    """Settlements of futures."""
+
+    def futures_settlements(self, futures: Sequence[Futures], stored: Watermarks) -> Fetched:
+        """Settlements of every contract of the families (`Futures.contracts`): columns of FuturesSettlements.
+
+        stored: last stored date per contract symbol. A contract that cannot be had is Missing under its family's id.
+        """
+
+
 class MacroSource(Protocol):
     """Macro series."""
 
@@ -96,7 +106,7 @@ class MeetingSource(Protocol):
         """All known meetings: columns of FomcMeetings."""
 
 
-class Upstream(PriceSource, MacroSource, DeskSource, FlowSource, MeetingSource, Protocol):
+class Upstream(PriceSource, FuturesSource, MacroSource, DeskSource, FlowSource, MeetingSource, Protocol):
     """Everything a nightly asks for, from one configured source."""
 
     @property

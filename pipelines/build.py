@@ -20,6 +20,7 @@ import assets.policy
 import assets.published
 import assets.raw
 from assets.catalog import Catalog, load_catalog
+from assets.reference import Reference, load_reference
 from assets.studies import Studies, load_studies
 from assets.table import sql_tables
 from assets.upstream import Upstream
@@ -48,7 +49,8 @@ def build_defs(
     """Definitions for these settings; `overrides` replaces resources by name, `loggers` Dagster's console."""
     return dg.Definitions(
         assets=[
-            *dg.load_assets_from_modules([assets.raw, assets.core, assets.policy, assets.published]),
+            *dg.load_assets_from_modules([assets.raw, assets.core, assets.published]),
+            *dg.load_assets_from_package_module(assets.policy),
             *dg.load_assets_from_package_module(assets.marts),
             *sql_tables(),
         ],
@@ -66,6 +68,10 @@ def _resources(settings: Settings) -> dict[str, Any]:
     @dg.resource
     def catalog(_: dg.InitResourceContext) -> Catalog:
         return load_catalog()
+
+    @dg.resource
+    def reference(_: dg.InitResourceContext) -> Reference:
+        return load_reference()
 
     @dg.resource(required_resource_keys={"catalog"})
     def studies(context: dg.InitResourceContext) -> Studies:
@@ -112,6 +118,7 @@ def _resources(settings: Settings) -> dict[str, Any]:
     return {
         "catalog": catalog,
         "studies": studies,
+        "reference": reference,
         "upstream": upstream,
         "horizon": horizon,
         "warehouse": warehouse,

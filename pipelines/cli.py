@@ -16,6 +16,7 @@ from typing import NoReturn
 import typer
 from dotenv import load_dotenv
 
+from assets.entries import EntryError
 from pipelines.errors import RecoupleError
 from pipelines.settings import Settings
 
@@ -102,7 +103,7 @@ def main() -> NoReturn:
     load_dotenv(Path.cwd() / ".env")
     try:
         app()
-    except RecoupleError as error:
+    except (RecoupleError, EntryError) as error:
         typer.echo(f"recouple: {error}", err=True)
         sys.exit(2)
     sys.exit(0)

@@ -5,11 +5,23 @@ Here: the list of all contracts. The UI, the checks, DuckDB's comments and the d
 
 from __future__ import annotations
 
-from assets.contracts import core, market, operations, policy, raw, regimes, studies
+from assets.contracts import (
+    claims,
+    core,
+    flows,
+    market,
+    operations,
+    policy,
+    policy_studies,
+    raw,
+    regimes,
+    studies,
+)
 from assets.contracts.base import Mart, RawTable, Table
 
 RAW_TABLES: tuple[type[RawTable], ...] = (
     raw.PriceBars,
+    raw.FuturesSettlements,
     raw.MacroObservations,
     raw.TreasuryOperations,
     raw.FundFlows,
@@ -20,11 +32,14 @@ CORE_TABLES: tuple[type[Table], ...] = (
     core.Series,
     core.Pairs,
     core.Sessions,
+    core.Programs,
+    core.FirstCuts,
+    core.PublishedExpectations,
     core.DailyPrices,
     core.SessionPrices,
     core.MacroSeries,
 )
-DERIVED_TABLES: tuple[type[Table], ...] = (policy.TargetDecisions, studies.SignalInputs)
+DERIVED_TABLES: tuple[type[Table], ...] = (policy.Meetings, policy.TargetDecisions, studies.SignalInputs)
 MARTS: tuple[type[Mart], ...] = (
     market.MarketState,
     market.RollingCorrelations,
@@ -39,7 +54,19 @@ MARTS: tuple[type[Mart], ...] = (
     studies.RecouplingSignal,
     studies.SignalScorecard,
     policy.FedDecisions,
+    policy.PolicyState,
+    policy.ImpliedRates,
+    policy.RatePath,
+    policy.RatePathProbabilities,
     policy.FedLiquidity,
+    policy.FedPrograms,
+    policy.TreasuryPurchases,
+    policy_studies.EasingCycleStudy,
+    policy_studies.RateSensitivity,
+    policy_studies.LiquidityStudy,
+    flows.EtfFlows,
+    flows.EarningsExpectations,
+    claims.Claims,
     operations.SeriesFreshness,
 )
 

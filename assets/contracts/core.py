@@ -55,6 +55,39 @@ class Sessions(CoreTable):
     session_number = count("position in the calendar, without gaps")
 
 
+class Programs(CoreTable):
+    """Purchase programmes of the Fed, for SQL to join on."""
+
+    program = dy.String(primary_key=True, description="name in every table")
+    name = dy.String(description="what a person calls it")
+    announced_on = dy.Date(description="day it was made public")
+    start = dy.Date(description="day that studies count from")
+    first_operation = dy.Date(description="first day on which the Desk could buy under it")
+    last_operation = dy.Date(nullable=True, description="last such day; null: none is set")
+    operation_types = dy.String(description="outright purchases that belong to it, with commas between")
+    announced_usd_bn_per_month = number("USD bn a month", "pace announced at the start", nullable=True, min=0)
+    includes_agency_reinvestment = dy.Bool(description="its operations also reinvest principal of agency securities")
+    source = dy.String(description="where this is published")
+
+
+class FirstCuts(CoreTable):
+    """First cuts from before the target range began, for SQL to join on."""
+
+    meeting_date = dy.Date(primary_key=True, description="day of the decision")
+    change_bp = number("basis points", "change of the target", max=0)
+
+
+class PublishedExpectations(CoreTable):
+    """Published expectations of earnings growth, whenever they were published."""
+
+    index_name = dy.String(primary_key=True, description="index the figure speaks of")
+    fiscal_year = dy.Int64(primary_key=True, description="year whose earnings are expected")
+    published_on = dy.Date(primary_key=True, description="day the figure was public")
+    publisher = dy.String(primary_key=True, description="who expects it")
+    eps_growth_pct = number("percent", "growth of earnings per share over the year before")
+    source_note = dy.String(description="where it was read, and what is known of its definition")
+
+
 class DailyPrices(CoreTable):
     """One final price of one symbol on one of its own days: NYSE sessions, or UTC days for crypto."""
 

@@ -25,6 +25,14 @@ class TargetDecisions(Table):
     target_upper_pct = number("percent", "upper limit the day after")
 
 
+class Meetings(Table):
+    """The FOMC's meetings, past and announced."""
+
+    layer: ClassVar[str] = "policy"
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
+    scheduled = dy.Bool(description="false: held between the scheduled meetings, known from its day only")
+
+
 class FedDecisions(Mart):
     """One FOMC meeting: what it decided, and the policy cycle it belongs to.
 
@@ -84,3 +92,175 @@ class FedLiquidity(Mart):
     def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
         """Nothing is used before it was public."""
         return (pl.col("available_on") > pl.col("date")) & (pl.col("available_on") <= pl.col("as_of"))
+
+
+class PolicyState(Mart):
+    """The policy in force on one NYSE session: target range, cycle, and how far into it.
+
+    A decision is in force from the day after its meeting.
+    """
+
+    session = dy.Date(primary_key=True, description="NYSE session")
+    last_meeting_date = dy.Date(description="last meeting before the session")
+    target_lower_pct = number("percent", "lower limit of the target range", min=0)
+    target_upper_pct = number("percent", "upper limit of the target range", min=0)
+    cycle = dy.Enum(["easing", "tightening", "hold"], description="policy cycle")
+    cycle_start = dy.Date(description="meeting that began the cycle")
+    cumulative_change_bp = number("basis points", "sum of changes since the cycle began")
+    cuts_this_year = count("cuts of the calendar year, in force on the session")
+    days_since_first_cut = dy.Int64(
+        nullable=True, min=0, description="since the cycle's first cut; null outside easing", metadata={"unit": "days"}
+    )
+    days_since_last_change = dy.Int64(
+        nullable=True, min=0, description="since the target range last changed", metadata={"unit": "days"}
+    )
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("session") <= pl.col("as_of")
+
+
+class ImpliedRates(Mart):
+    """What one fed funds futures contract says of its month: 100 minus the settlement is the average rate expected.
+
+    The average of a whole month, beside the effective rate known on the day. Contracts stand alone here: a hole in the
+    curve ends rate_path, and leaves the other months readable.
+    """
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlement")
+    delivery_month = dy.Date(primary_key=True, description="first day of the contract's month")
+    months_ahead = count("months from the observation's month to the contract's")
+    settlement = number("index points", "settlement price")
+    implied_rate_pct = number("percent", "expected average effective federal funds rate of the month")
+    effective_rate_pct = number("percent", "effective federal funds rate last known on the day (DFF)")
+    implied_change_bp = number("basis points", "implied rate minus effective rate")
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("observed_on") <= pl.col("as_of")
+
+
+class RatePath(Mart):
+    """What fed funds futures said on one day of one coming FOMC meeting, by the FedWatch method.
+
+    Meetings of the next 18 months, up to the first missing contract: there the path ends with one row without a rate,
+    which names the contract. On the day of a meeting its own decision is still counted as to come.
+    """
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlements")
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    expected_rate_pct = number(
+        "percent", "effective federal funds rate expected after the meeting; null where the path ends", nullable=True
+    )
+    change_bp = number("basis points", "change expected of this meeting; null where the path ends", nullable=True)
+    cumulative_change_bp = number(
+        "basis points", "change expected from today until after the meeting; null where the path ends", nullable=True
+    )
+    priced_change_12m_bp = number(
+        "basis points",
+        "change expected over all meetings of the 12 months after observed_on; null where the path ends before",
+        nullable=True,
+    )
+    most_likely_lower_pct = number("percent", "lower limit of the most likely target range", nullable=True)
+    most_likely_probability = number("fraction", "probability of that range", nullable=True, min=0, max=1)
+    path_ends = dy.String(nullable=True, description="why the path ends before this meeting; null where it does not")
+
+    @dy.rule()
+    def says_why_it_ends(cls) -> pl.Expr:  # noqa: N805
+        """A meeting has a rate, or the reason why it has none."""
+        return pl.col("expected_rate_pct").is_null() == pl.col("path_ends").is_not_null()
+
+    @dy.rule()
+    def looks_ahead_from_as_of(cls) -> pl.Expr:  # noqa: N805
+        """Meetings lie ahead, observations do not."""
+        return (pl.col("meeting_date") >= pl.col("observed_on")) & (pl.col("observed_on") <= pl.col("as_of"))
+
+    @classmethod
+    def concerns(cls, rows: pl.DataFrame) -> list[str]:
+        """Where the newest path ends within a year."""
+        newest = rows.filter(pl.col("observed_on") == pl.col("observed_on").max())
+        newest = newest.filter(pl.col("path_ends").is_not_null(), pl.col("priced_change_12m_bp").is_null())
+        return [
+            f"path of {row['observed_on']} ends before the meeting of {row['meeting_date']}: {row['path_ends']}"
+            for row in newest.iter_rows(named=True)
+        ]
+
+
+class RatePathProbabilities(Mart):
+    """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form."""
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlements")
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    target_lower_pct = dy.Float64(
+        primary_key=True, description="lower limit of the range", metadata={"unit": "percent"}
+    )
+    target_upper_pct = number("percent", "upper limit of the range")
+    probability = number("fraction", "probabilities of a meeting sum to 1", min=0, max=1)
+
+    @dy.rule()
+    def probabilities_sum_to_one(cls) -> pl.Expr:  # noqa: N805
+        """One of the outcomes happens."""
+        total = pl.col("probability").sum().over("observed_on", "meeting_date")
+        return (total - 1).abs() < 1e-6
+
+
+class FedPrograms(Mart):
+    """The Fed's asset purchase programmes announced so far, with what the Desk bought outright under each."""
+
+    program = dy.String(primary_key=True, description="name in every table")
+    name = dy.String(description="what a person calls it")
+    announced_on = dy.Date(description="day it was made public")
+    program_start = dy.Date(description="day that studies count from")
+    program_end = dy.Date(nullable=True, description="last day of purchases; null while open")
+    announced_usd_bn_per_month = number(
+        "USD bn a month", "pace announced at the start, of everything bought; null: none", nullable=True, min=0
+    )
+    includes_agency_reinvestment = dy.Bool(
+        description="its operations also reinvest principal of agency securities, and cannot be told apart from it"
+    )
+    operations = count("outright operations known to belong to it")
+    accepted_usd_bn = number("USD bn", "accepted in these operations; null: none is known", nullable=True, min=0)
+    source = dy.String(description="where the programme is published")
+
+    @dy.rule()
+    def announced_by_as_of(cls) -> pl.Expr:  # noqa: N805
+        """Nothing is told before it was public."""
+        return pl.col("announced_on") <= pl.col("as_of")
+
+
+class TreasuryPurchases(Mart):
+    """One outright purchase of Treasury securities by the Desk, and the programme it belongs to.
+
+    Since December 2025 the Desk reinvests principal of agency securities into bills in the same operations as its
+    reserve management purchases. Its results do not separate the two: includes_agency_reinvestment says where.
+    """
+
+    may_be_empty = True
+    operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
+    operation_date = dy.Date(description="day of the operation; its result is public the same day")
+    settlement_date = dy.Date(nullable=True, description="day the securities change hands")
+    operation_type = dy.String(description="as the Desk names it")
+    submitted_usd_bn = number("USD bn", "par amount offered by dealers", nullable=True, min=0)
+    accepted_usd_bn = number("USD bn", "par amount the Desk took", nullable=True, min=0)
+    program = dy.String(nullable=True, description="see fed_programs; null: none, such as small value exercises")
+    program_cumulative_usd_bn = number(
+        "USD bn", "accepted under the programme up to and with this operation; null without one", nullable=True, min=0
+    )
+    includes_agency_reinvestment = dy.Bool(
+        description="true: some of the amount reinvests principal of agency securities, how much is not published"
+    )
+
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No row is dated after the day it could have been computed."""
+        return pl.col("operation_date") <= pl.col("as_of")
+
+    @dy.rule()
+    def takes_no_more_than_offered(cls) -> pl.Expr:  # noqa: N805
+        """The Desk accepts from what dealers submit."""
+        return pl.col("accepted_usd_bn") <= pl.col("submitted_usd_bn") + 1e-9

@@ -40,6 +40,18 @@ class PriceBars(RawTable):
         return pl.col("high") >= pl.col("low")
 
 
+class FuturesSettlements(RawTable):
+    """The settlement of one futures contract on one day; a price of an unfinished day is provisional."""
+
+    may_be_empty = True
+    contract = dy.String(primary_key=True, description="symbol at the source, for example ZQZ25.CBT")
+    date = dy.Date(primary_key=True, description="exchange session")
+    root = dy.String(description="catalog id of the family")
+    delivery_month = dy.Date(description="first day of the delivery month")
+    settlement = number("index points", "daily settlement: 100 minus the average rate in percent", min=0, max=101)
+    provisional = dy.Bool(description="the day was not over when it was fetched; never leaves raw")
+
+
 class MacroObservations(RawTable):
     """One observation of one macro series, in the unit it is published in, by vintage where vintages are known."""
 

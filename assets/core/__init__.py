@@ -1,6 +1,7 @@
 """Core: reference tables that SQL joins on.
 
-Here: the catalog as tables, the session calendar. Not here: cleaning and alignment, which are SQL (sql/core).
+Here: the catalog and the reference facts as tables, the session calendar. Not here: cleaning and alignment, which are
+SQL (sql/core).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import polars as pl
 
 from assets.catalog import Catalog
 from assets.contracts import core
+from assets.reference import Reference
 from assets.table import Horizon, table
 from quant.sessions import nyse_sessions
 
@@ -36,3 +38,21 @@ def sessions(horizon: Horizon) -> pl.DataFrame:
     """NYSE sessions up to the as-of date."""
     days = nyse_sessions(horizon.as_of)
     return pl.DataFrame({"session": days}).with_row_index("session_number")
+
+
+@table(core.Programs)
+def programs(reference: Reference) -> pl.DataFrame:
+    """The Fed's purchase programmes."""
+    return reference.programs_frame()
+
+
+@table(core.FirstCuts)
+def first_cuts(reference: Reference) -> pl.DataFrame:
+    """First cuts before December 2008."""
+    return reference.first_cuts_frame()
+
+
+@table(core.PublishedExpectations)
+def published_expectations(reference: Reference) -> pl.DataFrame:
+    """Published expectations of earnings growth."""
+    return reference.expectations_frame()

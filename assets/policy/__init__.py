@@ -1,6 +1,7 @@
 """The Federal Reserve's policy.
 
-Here: decisions and the cycles they form. Not here: the balance sheet (sql/marts/fed_liquidity.sql).
+Here: decisions and the cycles they form; one module per further subject. Not here: the balance sheet
+(sql/marts/fed_liquidity.sql).
 """
 
 from __future__ import annotations

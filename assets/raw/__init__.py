@@ -13,7 +13,7 @@ from assets.catalog import Catalog
 from assets.contracts import raw
 from assets.contracts.base import RawTable
 from assets.table import ingest
-from assets.upstream import DeskSource, Fetched, FlowSource, MacroSource, MeetingSource, PriceSource
+from assets.upstream import DeskSource, Fetched, FlowSource, FuturesSource, MacroSource, MeetingSource, PriceSource
 
 
 class History(Protocol):
@@ -27,6 +27,13 @@ class History(Protocol):
 def price_bars(catalog: Catalog, upstream: PriceSource, warehouse: History) -> Fetched:
     """Daily bars of every catalog symbol."""
     return upstream.price_bars(catalog.symbol, warehouse.watermarks(raw.PriceBars, "symbol", "date"))
+
+
+@ingest(raw.FuturesSettlements, asked=lambda catalog: catalog.futures)
+def futures_settlements(catalog: Catalog, upstream: FuturesSource, warehouse: History) -> Fetched:
+    """Settlements of every contract of the catalog's futures."""
+    stored = warehouse.watermarks(raw.FuturesSettlements, "contract", "date")
+    return upstream.futures_settlements(catalog.futures, stored)
 
 
 @ingest(raw.MacroObservations, asked=lambda catalog: catalog.series)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.catalog import Catalog, Series, Symbol
+from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.reference import load_fomc_calendar
 from assets.upstream import Fetched, Missing, UpstreamError, Watermarks
 
@@ -53,6 +53,30 @@ class FilesUpstream:
         ids = [s.id for s in symbols]
         rows = self._prices.filter(pl.col("symbol").is_in(ids)).with_columns(provisional=pl.lit(False))
         return Fetched(rows, self._absent(ids, rows["symbol"], "prices.parquet"))
+
+    def futures_settlements(self, futures: Sequence[Futures], stored: Watermarks) -> Fetched:
+        """Closes of all contracts of the families that the folder has, expired ones with them."""
+        found = [
+            {"contract": contract, "root": family.id, "delivery_month": month}
+            for family in futures
+            for contract in self._prices["symbol"].unique().sort()
+            if (month := family.delivery_month(contract))
+        ]
+        schema = {"contract": pl.String, "root": pl.String, "delivery_month": pl.Date}
+        contracts = pl.DataFrame(found, schema=schema)
+        rows = (
+            self._prices.join(contracts, left_on="symbol", right_on="contract")
+            .filter(pl.col("close").is_not_null())
+            .select(
+                pl.col("symbol").alias("contract"),
+                "date",
+                "root",
+                "delivery_month",
+                pl.col("close").alias("settlement"),
+                pl.lit(False).alias("provisional"),
+            )
+        )
+        return Fetched(rows, self._absent([f.id for f in futures], contracts["root"], "prices.parquet"))
 
     def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
         """All observations of the series; an empty value means that nothing was published."""

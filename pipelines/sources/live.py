@@ -14,10 +14,10 @@ from pathlib import Path
 import polars as pl
 from pydantic import SecretStr
 
-from assets.catalog import Series, Symbol
-from assets.contracts.raw import FomcMeetings
+from assets.catalog import Futures, Series, Symbol
+from assets.contracts.raw import FomcMeetings, FuturesSettlements
 from assets.reference import load_fomc_calendar
-from assets.upstream import Fetched, Watermarks
+from assets.upstream import Fetched, Missing, Watermarks
 from pipelines.settings import Settings
 from pipelines.sources.cme import Cme
 from pipelines.sources.farside import Farside
@@ -25,6 +25,8 @@ from pipelines.sources.fred import Fred
 from pipelines.sources.http import Clock, Policy, SystemClock
 from pipelines.sources.nyfed import NyFed
 from pipelines.sources.yahoo import NEW_YORK, Yahoo, fed_funds_contracts, newest_settled_session
+
+FED_FUNDS_ROOT = "ZQ"
 
 
 def live_upstream(settings: Settings) -> LiveUpstream:
@@ -110,13 +112,24 @@ class LiveUpstream:
         return self._clock.now().astimezone(NEW_YORK).date()
 
     def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
-        """Bars of the symbols, and of the fed funds futures for the coming months."""
-        contracts = fed_funds_contracts(self.today(), self._config.futures_months)
-        asked = {symbol.id: symbol for symbol in (*contracts, *symbols)}
-        ordered = [*symbols, *(c for c in contracts if asked[c.id] is c)]
-        bars = self._yahoo.price_bars(ordered, stored)
-        unlisted = {c.id for c in contracts} - set(bars.rows["symbol"])
-        return self._with_settlements(bars, unlisted) if unlisted else bars
+        """Bars of the symbols."""
+        return self._yahoo.price_bars(symbols, stored)
+
+    def futures_settlements(self, futures: Sequence[Futures], stored: Watermarks) -> Fetched:
+        """Closes of the fed funds futures for the coming months; other families are missing."""
+        wanted = next((family for family in futures if family.id == FED_FUNDS_ROOT), None)
+        others = tuple(
+            Missing(family.id, "the live sources know fed funds futures only", "Drop its catalog entry")
+            for family in futures
+            if family is not wanted
+        )
+        if wanted is None:
+            return Fetched(FuturesSettlements.create_empty(), others)
+        contracts = fed_funds_contracts(self.today(), min(self._config.futures_months, wanted.months_ahead))
+        bars = self._yahoo.price_bars(contracts, stored)
+        if unlisted := {c.id for c in contracts} - set(bars.rows["symbol"]):
+            bars = self._with_settlements(bars, unlisted)
+        return Fetched(_settlements(bars.rows, wanted), (*bars.missing, *others), bars.notes)
 
     def _with_settlements(self, bars: Fetched, unlisted: set[str]) -> Fetched:
         """CME's own settlements of the newest settled session, where Yahoo has no bars of a contract."""
@@ -148,3 +161,18 @@ class LiveUpstream:
         """Close the connections."""
         for source in (self._fred, self._nyfed, self._farside, self._cme):
             source.close()
+
+
+def _settlements(bars: pl.DataFrame, family: Futures) -> pl.DataFrame:
+    """Bars of contracts in the columns of FuturesSettlements."""
+    if bars.is_empty():
+        return FuturesSettlements.create_empty()
+    months = {contract: family.delivery_month(contract) for contract in bars["symbol"].unique()}
+    return bars.filter(pl.col("close").is_not_null()).select(
+        pl.col("symbol").alias("contract"),
+        "date",
+        pl.lit(family.id).alias("root"),
+        pl.col("symbol").replace_strict(months, return_dtype=pl.Date).alias("delivery_month"),
+        pl.col("close").alias("settlement"),
+        "provisional",
+    )

@@ -12,9 +12,16 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 import polars as pl
 
-from assets.catalog import Catalog, Series, Symbol, load_catalog
+from assets.catalog import Catalog, Futures, Series, Symbol, load_catalog
 from assets.contracts.base import RawTable
-from assets.contracts.raw import FomcMeetings, FundFlows, MacroObservations, PriceBars, TreasuryOperations
+from assets.contracts.raw import (
+    FomcMeetings,
+    FundFlows,
+    FuturesSettlements,
+    MacroObservations,
+    PriceBars,
+    TreasuryOperations,
+)
 from assets.reference import load_fomc_calendar
 from assets.upstream import Fetched, Watermarks
 from pipelines.sources.sample_market import (
@@ -27,6 +34,8 @@ from pipelines.sources.sample_paths import SimulatedMarket
 from quant.simulation import FloatArray
 
 SEED = 8
+YIELD_HORIZON_MONTHS = 24  # where the curve of fed funds futures meets the 2-year yield
+SETTLEMENT_TICK = 0.0025
 CRYPTO_SHARE_OF_FLOWS = 0.5  # correlation of a fund's flow with bitcoin's move of the day
 
 
@@ -70,6 +79,10 @@ class SampleUpstream:
         """Every bar of the symbols."""
         return _fetched(PriceBars, (self._bars(symbol) for symbol in symbols))
 
+    def futures_settlements(self, futures: Sequence[Futures], stored: Watermarks) -> Fetched:
+        """Settlements on a curve from the policy rate to the 2-year yield."""
+        return _fetched(FuturesSettlements, (self._settlements(family) for family in futures))
+
     def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
         """Every observation of the series that is public at the end of today."""
         return _fetched(MacroObservations, (self._observations(one) for one in series))
@@ -107,6 +120,29 @@ class SampleUpstream:
                 "volume": np.round(entry.volume * activity),
             }
         ).with_columns(symbol=pl.lit(symbol.id), provisional=False)
+
+    def _settlements(self, family: Futures) -> pl.DataFrame:
+        """Every session, every month ahead: the policy rate, and its expected way to where the 2-year yield points."""
+        paths = self._paths
+        at = paths.sessions[np.isfinite(paths.levels("DGS2")[paths.sessions])]
+        days = paths.days[at]
+        rate, yield_2y = paths.levels("DFF")[at], paths.levels("DGS2")[at]
+        months = days.astype("datetime64[M]")
+        frames = []
+        for ahead in range(family.months_ahead + 1):
+            implied = rate + (yield_2y - rate) * min(ahead / YIELD_HORIZON_MONTHS, 1.0)
+            delivery = (months + ahead).astype("datetime64[D]")
+            frames.append(
+                pl.DataFrame(
+                    {
+                        "contract": [family.contract(month) for month in delivery.tolist()],
+                        "date": days,
+                        "delivery_month": delivery,
+                        "settlement": np.round((100 - implied) / SETTLEMENT_TICK) * SETTLEMENT_TICK,
+                    }
+                )
+            )
+        return pl.concat(frames).with_columns(root=pl.lit(family.id), provisional=False)
 
     def _observations(self, series: Series) -> pl.DataFrame:
         values = self._paths.levels(series.id)

@@ -24,7 +24,16 @@ CAUSAL = {
     "correlation_regimes": "session",
     "relative_strength": "session",
     "fed_decisions": "meeting_date",
+    "policy_state": "session",
+    "implied_rates": "observed_on",
+    "rate_path": "observed_on",
+    "rate_path_probabilities": "observed_on",
     "fed_liquidity": "available_on",
+    "treasury_purchases": "operation_date",
+    "etf_flows": "available_on",
+    "easing_cycle_study": "available_on",
+    "rate_sensitivity": "available_on",
+    "liquidity_study": "available_on",
     "peak_pairs": "confirmed_on",
 }
 """Marts whose rows never change once they are known, with the column that says since when they are."""

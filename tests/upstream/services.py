@@ -89,6 +89,8 @@ class YahooWorld:
     def close_of(self, symbol: str, day: date) -> float:
         """The settled close."""
         wave = 20 * math.sin(day.toordinal() / 17 + len(symbol)) + 5 * math.sin(day.toordinal() / 3)
+        if symbol.startswith("ZQ"):  # fed funds futures stand below 100
+            return self.closes.get((symbol, day), round(95 + wave / 20, 4))
         return self.closes.get((symbol, day), round(200 + sum(map(ord, symbol)) % 90 + wave, 4))
 
     def _days(self, symbol: str) -> list[date]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.contracts.raw import PriceBars
+from assets.catalog import load_catalog
+from assets.contracts.raw import FuturesSettlements, PriceBars
 from pipelines.sources.cme import read_settlements
 from pipelines.sources.errors import SourceError
 from pipelines.sources.http import Policy
@@ -69,12 +70,12 @@ def test_contracts_unknown_to_yahoo_come_from_cme_or_end_the_path(
             policy=policy, cache_dir=tmp_path / "cache", cme_url=server.url("www.cmegroup.com"),
             yahoo_url=server.url("query2.finance.yahoo.com"),
         )  # fmt: skip
-        fetched = LiveUpstream(config, pl.DataFrame(), clock).price_bars([], {})
+        fetched = LiveUpstream(config, pl.DataFrame(), clock).futures_settlements(load_catalog().futures, {})
         assert server.count("cmegroup") == 1
     assert fetched.missing == ()
-    assert ("ZQJ28.CBT" in fetched.rows["symbol"].to_list()) == reachable
+    assert ("ZQJ28.CBT" in fetched.rows["contract"].to_list()) == reachable
     assert "ZQH28.CBT" in {note.id for note in fetched.notes}
-    assert PriceBars.is_valid(fetched.rows)
+    assert FuturesSettlements.is_valid(fetched.rows)
 
 
 @pytest.mark.parametrize(

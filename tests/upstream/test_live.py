@@ -13,7 +13,14 @@ import pytest
 from pydantic import SecretStr
 
 from assets.catalog import Catalog, Series, load_catalog
-from assets.contracts.raw import FomcMeetings, FundFlows, MacroObservations, PriceBars, TreasuryOperations
+from assets.contracts.raw import (
+    FomcMeetings,
+    FundFlows,
+    FuturesSettlements,
+    MacroObservations,
+    PriceBars,
+    TreasuryOperations,
+)
 from assets.upstream import Fetched, Upstream
 from pipelines.sources.http import Policy
 from pipelines.sources.live import LiveConfig, LiveUpstream
@@ -88,6 +95,7 @@ def fetch_all(upstream: Upstream) -> dict[str, Fetched]:
     symbols, series = small(CATALOG)
     return {
         "prices": upstream.price_bars(symbols, {}),
+        "futures": upstream.futures_settlements(CATALOG.futures, {}),
         "macro": upstream.macro_observations(series, {}),
         "desk": upstream.treasury_operations(None),
         "flows": upstream.fund_flows(None),
@@ -111,12 +119,12 @@ def test_every_client_reaches_its_service_under_its_real_name(
         *("fc.yahoo.com", "query1.finance.yahoo.com", "query2.finance.yahoo.com", NYFED, FARSIDE),
         FRED if keyed else GRAPH,
     }
-    contracts = (PriceBars, MacroObservations, TreasuryOperations, FundFlows, FomcMeetings)
+    contracts = (PriceBars, FuturesSettlements, MacroObservations, TreasuryOperations, FundFlows, FomcMeetings)
     for contract, answer in zip(contracts, fetched.values(), strict=True):
         assert contract.is_valid(answer.rows), contract
         assert answer.rows.height > 0
     assert (fetched["macro"].rows["realtime_start"].null_count() > 0) is True
-    assert {"ZQX26.CBT", "ZQZ26.CBT"} <= set(fetched["prices"].rows["symbol"])
+    assert {"ZQX26.CBT", "ZQZ26.CBT"} <= set(fetched["futures"].rows["contract"])
 
 
 def test_live_says_what_it_is_and_what_time_it_is(clock: FakeClock) -> None:

@@ -1,0 +1,53 @@
+"""Contracts about what investors put in and what they expect: fund flows, earnings expectations.
+
+Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/marts).
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+import polars as pl
+
+from assets.contracts.base import Mart, number
+
+
+class EtfFlows(Mart):
+    """One spot bitcoin ETF's net flow on one day, and what it adds up to.
+
+    A day not yet reported has no row; it is missing, not zero, and no sum over a span with such a day is given.
+    """
+
+    may_be_empty = True
+    date = dy.Date(primary_key=True, description="trading day of the flow")
+    fund = dy.String(primary_key=True, description="ticker, or TOTAL")
+    available_on = dy.Date(description="first day a reader could know it: the session after")
+    net_flow_usd_mn = number("USD mn", "creations minus redemptions")
+    net_flow_5d_usd_mn = number(
+        "USD mn", "net flow over 5 sessions; null before the fund's fifth or where a day is missing", nullable=True
+    )
+    net_flow_21d_usd_mn = number(
+        "USD mn", "net flow over 21 sessions; null before the fund's 21st or where a day is missing", nullable=True
+    )
+    cumulative_usd_mn = number("USD mn", "net flow of all reported days so far")
+
+    @dy.rule()
+    def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
+        """Nothing is used before it was public."""
+        return (pl.col("available_on") > pl.col("date")) & (pl.col("available_on") <= pl.col("as_of"))
+
+
+class EarningsExpectations(Mart):
+    """A published expectation of an index's earnings growth, known from the day it was published."""
+
+    may_be_empty = True
+    index_name = dy.String(primary_key=True, description="index the figure speaks of")
+    fiscal_year = dy.Int64(primary_key=True, description="year whose earnings are expected")
+    published_on = dy.Date(primary_key=True, description="day the figure was public")
+    publisher = dy.String(primary_key=True, description="who expects it")
+    eps_growth_pct = number("percent", "growth of earnings per share over the year before")
+    source_note = dy.String(description="where it was read, and what is known of its definition")
+
+    @dy.rule()
+    def published_by_as_of(cls) -> pl.Expr:  # noqa: N805
+        """Nothing is used before it was public."""
+        return pl.col("published_on") <= pl.col("as_of")

@@ -1,0 +1,58 @@
+"""Regression of one return on one change, with standard errors that allow for clustering.
+
+Here: a slope and how sure of it one may be. Not here: what is regressed on what (assets).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FEWEST_OBSERVATIONS = 30
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A least-squares slope with its heteroskedasticity and autocorrelation consistent (HAC) uncertainty."""
+
+    beta: float
+    standard_error: float
+    t_statistic: float
+    p_value: float
+    ci95_low: float
+    ci95_high: float
+    observations: int
+    lags: int
+
+
+def hac_slope(y: NDArray[np.float64], x: NDArray[np.float64]) -> Slope | None:
+    """Slope of y on x and a constant, with Newey-West standard errors; None under 30 observations.
+
+    y, x: float64[T], rows with a NaN in either are left out. Bartlett weights up to floor(4 (T/100)^(2/9)) lags (Newey
+    & West 1994), small-sample correction, t distribution. p_value is two-sided. Raises ValueError when lengths differ.
+    """
+    from statsmodels.api import OLS, add_constant  # slow to import, and few runs need it
+
+    if len(y) != len(x):
+        raise ValueError(f"hac_slope: y has {len(y)} rows and x has {len(x)}; give one x per y")
+    known = np.isfinite(y) & np.isfinite(x)
+    observations = int(known.sum())
+    if observations < FEWEST_OBSERVATIONS:
+        return None
+    lags = int(4 * (observations / 100) ** (2 / 9))
+    fitted = OLS(y[known], add_constant(x[known])).fit(
+        cov_type="HAC", cov_kwds={"maxlags": lags, "use_correction": True}, use_t=True
+    )
+    low, high = fitted.conf_int(0.05)[1]
+    return Slope(
+        beta=float(fitted.params[1]),
+        standard_error=float(fitted.bse[1]),
+        t_statistic=float(fitted.tvalues[1]),
+        p_value=float(fitted.pvalues[1]),
+        ci95_low=float(low),
+        ci95_high=float(high),
+        observations=observations,
+        lags=lags,
+    )
