@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 
 STEP_PCT = 0.25  # the Committee has moved in whole quarter points since the target range began
-NEGLIGIBLE = 1e-9  # outcomes below this probability are left out
+NEGLIGIBLE = 1e-12  # outcomes below this probability are left out
 
 
 @dataclass(frozen=True)
