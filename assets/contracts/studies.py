@@ -130,11 +130,11 @@ class BreakoutStudy(Mart):
 class LeadLag(Mart):
     """Correlation of the benchmark's return on one session with the asset's some sessions later; lag > 0: it leads.
 
-    Over the last sessions up to as_of. Beware of lag -1: there a pair of a crypto
-    asset with a New York benchmark shows a correlation of about 0.03 to 0.06 that no one can trade. The crypto day
-    closes at 00:00 UTC, three to four hours after New York; what happens in between moves the crypto price today and
-    the benchmark tomorrow, so the asset seems to lead by a day, and the correlation at lag 0 is 8 to 13% too small
-    (both from a simulated market without any lead, a true correlation of 0.45). See `note`.
+    Over the last sessions up to as_of. Beware of lag -1: there a crypto asset beside a New York benchmark shows a
+    correlation of about 0.03 to 0.06 that no one can trade. The crypto day closes at 00:00 UTC, three to four hours
+    after New York; what happens in between moves the crypto price today and the benchmark tomorrow, so the asset seems
+    to lead by a day, and the correlation at lag 0 is 8 to 13% too small (both from a simulated market without any
+    lead, with a true correlation of 0.45). See `note`.
     """
 
     may_be_empty = True

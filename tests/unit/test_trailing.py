@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from quant.trailing import trailing_zscore
+from quant.trailing import trailing_deviation, trailing_mean, trailing_zscore
 
 SERIES = hnp.arrays(float, st.integers(0, 60), elements=st.floats(-5, 5) | st.just(float("nan")))
 
@@ -36,3 +36,19 @@ def test_a_sign_flip_flips_the_score(values: np.ndarray) -> None:
 def test_too_few_observations_to_ask_for_are_refused() -> None:
     with pytest.raises(ValueError, match="must lie in 2"):
         trailing_zscore(np.zeros(3), window=10, min_observations=1)
+
+
+@given(SERIES, st.integers(2, 12))
+def test_mean_and_deviation_are_those_of_the_last_rows(values: np.ndarray, window: int) -> None:
+    means, deviations = trailing_mean(values, window), trailing_deviation(values, window)
+    assert len(means) == len(deviations) == len(values)
+    assert np.isnan(means[: window - 1]).all() and np.isnan(deviations[: window - 1]).all()
+    for t in range(window - 1, len(values)):
+        last = values[t - window + 1 : t + 1]
+        np.testing.assert_allclose([means[t], deviations[t]], [last.mean(), last.std(ddof=1)], atol=1e-12)
+
+
+@pytest.mark.parametrize(("statistic", "window"), [(trailing_mean, 0), (trailing_deviation, 1)])
+def test_a_window_too_short_for_its_statistic_is_refused(statistic, window: int) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match="window of at least"):
+        statistic(np.zeros(5), window)
