@@ -21,6 +21,7 @@ import polars as pl
 from assets.contracts import MARTS
 from assets.contracts.base import Mart
 from assets.contracts.rows import hold_to_contract
+from pipelines.brief import BRIEF, write_brief
 from pipelines.errors import RecoupleError
 from pipelines.warehouse import Warehouse
 
@@ -62,12 +63,14 @@ class Publisher:
         shared = {k: v for k, v in manifest.items() if k != "marts"}
         pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(staging / "_meta.parquet")
         (staging / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        write_brief(staging, manifest)
         folder = staging.rename(self.tree / "marts" / name)
         self._flip(folder)
         self._serve(folder)
         self._prune(folder, published_at)
         return {
             "folder": str(folder),
+            "brief": str(folder / BRIEF),
             "as_of": self.as_of.isoformat(),
             **{str(m["mart"]): int(m["rows"]) for m in marts},
         }

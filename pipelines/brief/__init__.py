@@ -1,0 +1,30 @@
+"""The brief: one page that says where Bitcoin, small caps and the Fed stand, with a picture and a table of each.
+
+Here: writing brief.html and brief.png into a run's folder. Not here: what the reading says (brief.reading), what the
+sections show (brief.sections), how a picture is drawn (brief.charts), how the page is put together (brief.page). All of
+it is made from the run's parquet files and its manifest alone, so the same run always gives the same brief.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+BRIEF = "brief.html"
+CARD = "brief.png"
+
+
+def write_brief(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the brief of the run in `folder` beside its marts, as a page and as a picture for chat."""
+    # Imported here because the drawing library takes half a second that only a publishing run needs to spend.
+    from pipelines.brief.charts import png
+    from pipelines.brief.marts import Marts
+    from pipelines.brief.page import brief_page
+    from pipelines.brief.sections import card
+
+    marts = Marts.of(folder, manifest)
+    (folder / BRIEF).write_text(brief_page(marts), encoding="utf-8")
+    drawing = card(marts)
+    if drawing is not None:
+        (folder / CARD).write_bytes(png(drawing))

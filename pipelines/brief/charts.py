@@ -1,0 +1,276 @@
+"""How a picture of the brief is drawn.
+
+Here: the building blocks (lines with their names at their ends, bands, spans, bars, intervals), one size and one look
+for all, and rendering to SVG and PNG without a browser. Not here: what is shown (brief.sections), the colours
+(brief.palette).
+
+A picture is static: it prints, needs no script, and a screen reader hears its description while everybody can open the
+table behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from html import escape
+from typing import Any, TypeAlias
+
+import altair as alt
+import polars as pl
+import vl_convert
+
+from pipelines.brief.palette import Ink
+
+Drawing: TypeAlias = alt.LayerChart | alt.FacetChart | alt.VConcatChart
+
+WIDTH, HEIGHT = 520, 300  # a size whose text can still be read when a phone shows it at two thirds
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_LETTER, _MARGIN, _PLOT = 8.4, 10, 440  # width of a letter of a line's name, the space before it, the plot's own width
+_LABEL_DISTANCE = 0.075  # of the value axis, between the names of two lines
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line over time; its name stands at its end. A step keeps its value until the next one."""
+
+    name: str
+    dates: pl.Series
+    values: pl.Series
+    ink: Ink
+    step: bool = False
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """A shaded range around a line."""
+
+    dates: pl.Series
+    low: pl.Series
+    high: pl.Series
+    ink: Ink
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time painted behind the lines."""
+
+    start: date
+    end: date
+    ink: Ink
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One stretch of time on a row of its own."""
+
+    row: str
+    start: date
+    end: date
+    ink: Ink
+    label: str
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its confidence interval, beside what it is compared with."""
+
+    place: str
+    estimate: float
+    low: float
+    high: float
+    baseline: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing, and the words for those who do not see it."""
+
+    drawing: Drawing
+    description: str
+    height: int = HEIGHT
+
+
+def lines(
+    drawn: Sequence[Line],
+    *,
+    format: str = ",.0f",
+    zero: bool = False,
+    band: Band | None = None,
+    spans: Sequence[Span] = (),
+    levels: Sequence[float] = (),
+) -> Drawing:
+    """Lines over time.
+
+    format: how the value axis writes its numbers (d3). zero: the axis begins at zero. levels: dotted lines across.
+    """
+    dates = pl.concat([line.dates for line in drawn])
+    first, last = _day(dates.min()), _day(dates.max())
+    named = (_MARGIN + _LETTER * max(len(line.name) for line in drawn)) / _PLOT
+    x = alt.X(
+        "date:T",
+        title=None,
+        scale=alt.Scale(
+            type="utc", domain=[_stamp(first), _stamp(last + (last - first) * named / (1 - named))], nice=False
+        ),
+        axis=_time_axis(first, last),
+    )
+    scale = alt.Scale(zero=zero, nice=True)
+    y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=format, tickCount=5))
+    layers: list[alt.Chart] = [_span(span, first, x) for span in spans if span.end > first]
+    if band is not None:
+        rows = pl.DataFrame({"date": band.dates, "value": band.low, "high": band.high}).drop_nulls()
+        mark = alt.Chart(_dated(rows)).mark_area(color=band.ink.light, opacity=0.2)
+        layers.append(mark.encode(x=x, y=y, y2="high:Q"))
+    layers += [_level(level, y) for level in levels]
+    for line in drawn:
+        rows = pl.DataFrame({"date": line.dates, "value": line.values}).drop_nulls()
+        mark = alt.Chart(_dated(rows)).mark_line(
+            color=line.ink.light,
+            strokeWidth=2,
+            strokeJoin="round",
+            interpolate="step-after" if line.step else "linear",
+            strokeDash=[5, 3] if line.dashed else alt.Undefined,
+        )
+        layers.append(mark.encode(x=x, y=y))
+    layers += [_name(line, value, x, y) for line, value in _apart(drawn, levels)]
+    return alt.layer(*layers)
+
+
+def timeline(bars: Sequence[Bar]) -> Drawing:
+    """Stretches of time, one row per kind, each with a label."""
+    first, last = min(bar.start for bar in bars), max(bar.end for bar in bars)
+    rows = pl.DataFrame(
+        {
+            "row": [bar.row for bar in bars],
+            "date": [bar.start for bar in bars],
+            "end": [bar.end.isoformat() for bar in bars],
+            "label": [bar.label for bar in bars],
+            "ink": [bar.ink.light for bar in bars],
+        }
+    )
+    scale = alt.Scale(type="utc", domain=[_stamp(first), _stamp(last)], nice=True)
+    x = alt.X("date:T", title=None, scale=scale, axis=_time_axis(first, last))
+    y = alt.Y("row:N", title=None, axis=alt.Axis(labelLimit=220, domain=False, ticks=False))
+    marks = alt.Chart(_dated(rows)).mark_bar(height=26, stroke=Ink.TEXT.light, strokeWidth=0.6)
+    return alt.layer(marks.encode(x=x, x2="end:T", y=y, color=alt.Color("ink:N", scale=None)))
+
+
+def intervals(rows: Sequence[Interval], *, format: str = ".0%", zero: bool = True) -> Drawing:
+    """Estimates as dots with their intervals, each beside a short line at what it is compared with."""
+    data = pl.DataFrame([vars(row) for row in rows])
+    x = alt.X("place:N", title=None, sort=[row.place for row in rows], axis=alt.Axis(labelAngle=0))
+    scale = alt.Scale(zero=zero, nice=True)
+    axis = alt.Axis(format=format, tickCount=5)
+    bars = alt.Chart(data).mark_rule(color=Ink.ASSET.light, strokeWidth=3)
+    base = alt.Chart(data).mark_tick(color=Ink.TEXT.light, thickness=3, size=44)
+    dots = alt.Chart(data).mark_point(color=Ink.ASSET.light, filled=True, size=110, opacity=1)
+    return alt.layer(
+        bars.encode(x=x, y=alt.Y("low:Q", title=None, scale=scale, axis=axis), y2="high:Q"),
+        base.encode(x=x, y=alt.Y("baseline:Q", title=None, scale=scale, axis=axis)),
+        dots.encode(x=x, y=alt.Y("estimate:Q", title=None, scale=scale, axis=axis)),
+    )
+
+
+def svg(picture: Picture, mark: str, *, warn: bool) -> str:
+    """The picture as an SVG for a page; mark: the line above it that says of which day it is, and whether it is real.
+
+    The SVG carries its description and takes the width it is given.
+    """
+    spec = _finished(picture, mark, warn=warn)
+    drawn = str(vl_convert.vegalite_to_svg(spec))
+    head = f'<svg role="img" aria-label="{escape(picture.description)}" '
+    return re.sub(r'\swidth="\d+" height="\d+"', "", drawn.replace("<svg ", head, 1), count=1)
+
+
+def png(drawing: Drawing) -> bytes:
+    """A finished drawing as a PNG, at half again its size for sharp screens."""
+    return bytes(vl_convert.vegalite_to_png(_styled(drawing).to_dict(), scale=1.5))
+
+
+def _finished(picture: Picture, mark: str, *, warn: bool) -> dict[str, Any]:
+    title = alt.TitleParams(
+        text=mark,
+        anchor="start",
+        fontSize=13,
+        fontWeight="bold" if warn else "normal",
+        color=(Ink.WARNING if warn else Ink.MUTED).light,
+    )
+    fit = alt.AutoSizeParams(type="fit", contains="padding")
+    sized = picture.drawing.properties(width=WIDTH, height=picture.height, title=title, autosize=fit)
+    return dict(_styled(sized).to_dict())
+
+
+def _styled(drawing: Drawing) -> Drawing:
+    """The look that all pictures share."""
+    styled: Drawing = (
+        drawing.configure(aria=False, font=_FONT, background=Ink.PAPER.light, padding=4)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=Ink.MUTED.light,
+            labelFontSize=14,
+            gridColor=Ink.GRID.light,
+            domainColor=Ink.AXIS.light,
+            tickColor=Ink.AXIS.light,
+            labelPadding=5,
+            labelLimit=220,
+        )
+    )
+    return styled
+
+
+def _time_axis(first: date, last: date) -> alt.Axis:
+    few_years = (last - first).days < 4 * 365
+    ticks = alt.TimeIntervalStep(interval="month", step=6) if few_years else 5
+    return alt.Axis(format="%b %Y" if few_years else "%Y", tickCount=ticks, grid=False)
+
+
+def _span(span: Span, first: date, x: alt.X) -> alt.Chart:
+    rows = pl.DataFrame({"date": [max(span.start, first)], "end": [span.end.isoformat()]})
+    mark = alt.Chart(_dated(rows)).mark_rect(color=span.ink.light, opacity=0.16)
+    painted: alt.Chart = mark.encode(x=x, x2="end:T")
+    return painted
+
+
+def _level(level: float, y: alt.Y) -> alt.Chart:
+    rule = alt.Chart(pl.DataFrame({"value": [level]})).mark_rule(color=Ink.MUTED.light, strokeDash=[2, 3])
+    drawn: alt.Chart = rule.encode(y=y)
+    return drawn
+
+
+def _name(line: Line, value: float, x: alt.X, y: alt.Y) -> alt.Chart:
+    rows = pl.DataFrame({"date": [_day(line.dates.max())], "value": [value]})
+    text = alt.Chart(_dated(rows)).mark_text(
+        text=line.name, align="left", dx=6, color=line.ink.light, fontSize=14, fontWeight="bold"
+    )
+    placed: alt.Chart = text.encode(x=x, y=y)
+    return placed
+
+
+def _apart(drawn: Sequence[Line], others: Sequence[float]) -> list[tuple[Line, float]]:
+    """Each line with the height of its name, moved up where names would run into one another."""
+    known = pl.concat([line.values.drop_nulls().cast(pl.Float64) for line in drawn])
+    values = [*known.to_list(), *others]
+    distance = (max(values) - min(values)) * _LABEL_DISTANCE
+    placed: list[tuple[Line, float]] = []
+    for line in sorted(drawn, key=lambda each: float(each.values.drop_nulls()[-1])):
+        wanted = float(line.values.drop_nulls()[-1])
+        placed.append((line, max(wanted, placed[-1][1] + distance) if placed else wanted))
+    return placed
+
+
+def _dated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Dates as text: read as UTC, they mean the same day wherever the page is made."""
+    return rows.with_columns(pl.col("date").cast(pl.Date).dt.to_string())
+
+
+def _day(value: object) -> date:
+    if not isinstance(value, date):
+        raise TypeError(f"a line without dates cannot be drawn: {value!r}")
+    return value
+
+
+def _stamp(value: date) -> int:
+    return int(datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp() * 1000)

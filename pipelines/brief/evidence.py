@@ -1,0 +1,156 @@
+"""The sections that weigh the reading: breakouts, the chance of catching up, claims, the age of the data.
+
+Here: which rows of the marts a section shows and in which words. Not here: how it is drawn (brief.charts), how the
+marts are computed.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipelines.brief.charts import Interval, Line, Picture, intervals, lines
+from pipelines.brief.content import HISTORY, Content, NothingToShow, table
+from pipelines.brief.marts import Marts
+from pipelines.brief.palette import Ink
+from pipelines.brief.words import day, number, percent, signed_percent
+
+_VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "unknown": "unknown"}
+
+
+def breakouts(marts: Marts) -> Content:
+    """After a record of the benchmark following a pause: how often the asset gained, against any day."""
+    pair = marts.pair
+    rows = (
+        marts.scan("breakout_study")
+        .filter(pl.col("benchmark") == pair.benchmark, pl.col("asset") == pair.asset)
+        .sort("condition", "horizon_sessions")
+        .collect()
+    )
+    if rows.is_empty():
+        raise NothingToShow(f"No breakout of the {pair.benchmark_name} has a known outcome for {pair.asset_name} yet.")
+    pictures: list[Picture] = []
+    said: list[str] = []
+    for (condition,), own in rows.drop_nulls("hit_rate").group_by("condition", maintain_order=True):
+        drawn = [
+            Interval(f"{row['horizon_sessions']} sessions", row["hit_rate"], low, high, row["baseline_hit_rate"])
+            for row in own.iter_rows(named=True)
+            if (low := row["hit_rate_ci95_low"]) is not None and (high := row["hit_rate_ci95_high"]) is not None
+        ]
+        longest = own.row(-1, named=True)
+        said.append(
+            f"{condition}: {pair.asset_name} gained in {percent(longest['hit_rate'], 0)} of cases over "
+            f"{longest['horizon_sessions']} sessions; any day: {percent(longest['baseline_hit_rate'], 0)} "
+            f"({longest['events']} events, {number(longest['independent_events'])} of them independent)."
+        )
+        if drawn and len(pictures) < 2:
+            words = f"Hit rate per horizon with its interval, the base rate as a bar. {said[-1]}"
+            pictures.append(Picture(intervals(drawn), words))
+    return Content(
+        (*said, "Dot: hit rate, with its 95% interval; short bar: the base rate of any day."),
+        tuple(pictures),
+        table(
+            "Breakout study",
+            rows,
+            {
+                "condition": ("Condition", str),
+                "horizon_sessions": ("Sessions", number),
+                "events": ("Events", number),
+                "independent_events": ("Independent", number),
+                "hit_rate": ("Hit rate", lambda v: percent(v, 0)),
+                "hit_rate_ci95_low": ("95% from", lambda v: percent(v, 0)),
+                "hit_rate_ci95_high": ("95% to", lambda v: percent(v, 0)),
+                "baseline_hit_rate": ("Base rate", lambda v: percent(v, 0)),
+                "mean_return": ("Mean return", signed_percent),
+                "p_value": ("p", lambda v: number(v, 2)),
+            },
+        ),
+    )
+
+
+def signal(marts: Marts) -> Content:
+    """The chance of catching up, beside the base rate it has to beat."""
+    rows = marts.scan("recoupling_signal").drop_nulls("probability_catch_up").sort("session").collect()
+    if rows.is_empty():
+        raise NothingToShow("There is no forecast yet: the model needs more history.")
+    newest = rows.filter(pl.col("session") == pl.col("session").max()).sort("horizon_sessions")
+    horizon = newest["horizon_sessions"][0]
+    own = rows.filter(pl.col("horizon_sessions") == horizon).tail(HISTORY)
+    drawn = [
+        Line("base rate", own["session"], own["base_rate"], Ink.MUTED, dashed=True),
+        Line("chance", own["session"], own["probability_catch_up"], Ink.ASSET),
+    ]
+    said = tuple(str(row["reading"]) for row in newest.iter_rows(named=True) if row["reading"])
+    return Content(
+        said,
+        (
+            Picture(
+                lines(drawn, format=".0%", zero=True),
+                f"Chance of catching up within {horizon} sessions, with the base rate. {' '.join(said)}",
+            ),
+        ),
+        table(
+            "Newest forecasts",
+            newest,
+            {
+                "session": ("Session", day),
+                "horizon_sessions": ("Sessions", number),
+                "probability_catch_up": ("Chance", lambda v: percent(v, 0)),
+                "base_rate": ("Base rate", lambda v: percent(v, 0)),
+            },
+        ),
+    )
+
+
+def claims(marts: Marts) -> Content:
+    """What was claimed, what the marts measure."""
+    rows = marts.scan("claims").sort("claim_id", "measured_on").collect()
+    if rows.is_empty():
+        raise NothingToShow("No claim is recorded.")
+    own = rows.unique("claim_id", keep="first", maintain_order=True)
+    counted = own.group_by(pl.col("verdict").cast(pl.String)).len().sort("len", descending=True)
+    said = ", ".join(f"{number} {_VERDICTS[verdict]}" for verdict, number in counted.iter_rows())
+    return Content(
+        (f"{own.height} claims, each on its own date: {said}.",),
+        table=table(
+            "Claims against measurements",
+            rows,
+            {
+                "statement": ("Claim", str),
+                "measured_on": ("Measured on", day),
+                "claimed_value": ("Claimed", lambda v: number(v, 2)),
+                "measured_value": ("Measured", lambda v: number(v, 2)),
+                "unit": ("Unit", lambda u: str(u or "")),
+                "verdict": ("Verdict", str),
+            },
+            open=True,
+        ),
+    )
+
+
+def freshness(marts: Marts) -> Content:
+    """How old each input is, and whether that is as it should be."""
+    rows = (
+        marts.scan("series_freshness").sort("is_stale", "required", "series", descending=[True, True, False]).collect()
+    )
+    stale = rows.filter("is_stale")["series"].to_list()
+    said = (
+        f"All {rows.height} inputs are as new as they should be."
+        if not stale
+        else f"{len(stale)} of {rows.height} inputs {'is' if len(stale) == 1 else 'are'} older than expected: "
+        f"{', '.join(stale)}."
+    )
+    return Content(
+        (said,),
+        table=table(
+            "Newest observation of every input, what is late first",
+            rows,
+            {
+                "series": ("Input", str),
+                "source": ("Source", str),
+                "last_observation": ("Newest", lambda d: "never" if d is None else day(d)),
+                "expected_observation": ("Expected", lambda d: "–" if d is None else day(d)),
+                "is_stale": ("State", lambda late: "LATE" if late else "as expected"),
+                "revisions_30d": ("Restated in 30 days", number),
+            },
+        ),
+    )

@@ -1,0 +1,73 @@
+"""The brief as one HTML file that needs nothing but itself.
+
+Here: putting reading and sections into the template. Not here: their content (brief.reading, brief.sections), the look
+(brief.css beside this file).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+
+from pipelines.brief import palette
+from pipelines.brief.charts import svg
+from pipelines.brief.content import Content, Section
+from pipelines.brief.marts import Marts
+from pipelines.brief.reading import read
+from pipelines.brief.sections import SECTIONS
+from pipelines.brief.words import day
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A section on the page."""
+
+    section: Section
+    content: Content
+    drawings: tuple[str, ...]
+
+
+def brief_page(marts: Marts) -> str:
+    """The whole page."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    published = datetime.fromisoformat(marts.manifest["published_at"])
+    return environment.get_template("brief.html.j2").render(
+        reading=read(marts),
+        shown=[_shown(section, marts) for section in SECTIONS],
+        as_of=day(marts.as_of),
+        simulated=marts.simulated,
+        manifest=marts.manifest,
+        published=f"{day(published.date())}, {published:%H:%M} UTC",
+        pair=marts.pair,
+        style=_style(),
+    )
+
+
+def _shown(section: Section, marts: Marts) -> _Shown:
+    content = section.content(marts)
+    mark = f"SIMULATED, as of {day(marts.as_of)}" if marts.simulated else f"as of {day(marts.as_of)}"
+    return _Shown(section, content, tuple(svg(p, mark, warn=marts.simulated) for p in content.pictures))
+
+
+def _style() -> str:
+    """The style sheet with the palette of both modes before it; paper is always light."""
+    dark = palette.variables(dark=True)
+    return "\n".join(
+        [
+            f":root {{ color-scheme: light dark; {palette.variables(dark=False)} }}",
+            f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}",
+            palette.repainting(),
+            (_HERE / "brief.css").read_text(encoding="utf-8"),
+        ]
+    )

@@ -1,0 +1,186 @@
+"""The sections about the Fed: policy rate and the path priced for it, net liquidity, bills and purchases.
+
+Here: which rows of the marts a section shows and in which words. Not here: how it is drawn (brief.charts), how the
+marts are computed.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipelines.brief.charts import Line, Picture, lines
+from pipelines.brief.content import Content, NothingToShow, month_ends, table
+from pipelines.brief.marts import Marts
+from pipelines.brief.palette import Ink
+from pipelines.brief.words import day, number, signed
+
+_DECISIONS = 64  # about eight years of meetings
+_WEEKS = 261  # five years
+
+
+def policy_rate(marts: Marts) -> Content:
+    """The target after each meeting, and what the market expects next."""
+    decisions = marts.scan("fed_decisions").sort("meeting_date").tail(_DECISIONS).collect()
+    if decisions.is_empty():
+        raise NothingToShow("No decision is known on this date.")
+    last = decisions.row(-1, named=True)
+    said = (
+        f"Target since {day(last['meeting_date'])}: {last['target_lower_pct']:.2f} to {last['target_upper_pct']:.2f}%, "
+        f"{signed(last['cumulative_change_bp'])} bp since the cycle began on {day(last['cycle_start'])}."
+    )
+    drawn = [
+        Line(
+            "target",
+            _until(decisions["meeting_date"], marts),
+            _held(decisions["target_upper_pct"]),
+            Ink.BENCHMARK,
+            step=True,
+        )
+    ]
+    priced = "The path priced by the market is not in this run: rate_path was not published."
+    if marts.has("rate_path"):
+        path = marts.scan("rate_path").filter(pl.col("observed_on") == pl.col("observed_on").max()).collect()
+        if path.height:
+            path = path.sort("meeting_date")
+            drawn.append(Line("priced", path["meeting_date"], path["expected_rate_pct"], Ink.ASSET, dashed=True))
+            final = path.row(-1, named=True)
+            priced = (
+                f"Priced on {day(final['observed_on'])}: {final['expected_rate_pct']:.2f}% after the meeting of "
+                f"{day(final['meeting_date'])}."
+            )
+    return Content(
+        (said, priced),
+        (
+            Picture(
+                lines(drawn, format=".2f", zero=True), f"Steps of the target's upper end in percent. {said} {priced}"
+            ),
+        ),
+        table(
+            "Newest 16 meetings",
+            decisions.sort("meeting_date", descending=True).head(16),
+            {
+                "meeting_date": ("Meeting", day),
+                "action": ("Action", str),
+                "change_bp": ("Change, bp", signed),
+                "target_lower_pct": ("From, %", lambda v: number(v, 2)),
+                "target_upper_pct": ("To, %", lambda v: number(v, 2)),
+                "cycle": ("Cycle", str),
+            },
+        ),
+    )
+
+
+def liquidity(marts: Marts) -> Content:
+    """What of the Fed's balance sheet reaches markets."""
+    rows = marts.scan("fed_liquidity").sort("date").tail(_WEEKS).collect()
+    known = rows.drop_nulls("net_liquidity_usd_bn")
+    if known.is_empty():
+        raise NothingToShow(
+            "Net liquidity needs total assets, the Treasury's account and reverse repo; one is missing."
+        )
+    last = known.row(-1, named=True)
+    said = (
+        f"Net liquidity on {day(last['date'])}: USD {number(last['net_liquidity_usd_bn'])} bn, "
+        f"{signed(last['net_liquidity_change_4w_usd_bn'])} bn in 4 weeks, "
+        f"{signed(last['net_liquidity_change_13w_usd_bn'])} bn in 13. It is total assets less the Treasury's account "
+        f"and reverse repo; public since {day(last['available_on'])}."
+    )
+    net = Line("net liquidity", known["date"], known["net_liquidity_usd_bn"], Ink.BENCHMARK)
+    total = Line("total assets", known["date"], known["total_assets_usd_bn"], Ink.MUTED)
+    return Content(
+        (said,),
+        (Picture(lines([total, net]), f"Net liquidity and total assets in USD bn over five years. {said}"),),
+        table(
+            "USD bn, last Wednesday of each month",
+            month_ends(rows, "date"),
+            {
+                "date": ("Wednesday", day),
+                "total_assets_usd_bn": ("Total assets", number),
+                "treasury_general_account_usd_bn": ("Treasury account", number),
+                "reverse_repo_usd_bn": ("Reverse repo", number),
+                "net_liquidity_usd_bn": ("Net liquidity", number),
+            },
+        ),
+    )
+
+
+def bills(marts: Marts) -> Content:
+    """Treasury bills the Fed holds."""
+    rows = marts.scan("fed_liquidity").drop_nulls("bills_usd_bn").sort("date").tail(_WEEKS).collect()
+    if rows.is_empty():
+        raise NothingToShow("No observation of the Fed's bill holdings (WSHOBL) is known on this date.")
+    last, before = rows.row(-1, named=True), rows.row(max(-14, -rows.height), named=True)
+    said = (
+        f"Bills held on {day(last['date'])}: USD {number(last['bills_usd_bn'])} bn, "
+        f"{signed(last['bills_usd_bn'] - before['bills_usd_bn'])} bn since {day(before['date'])}."
+    )
+    newest = marts.scan("fed_liquidity").select(pl.col("date").max()).collect().item()
+    late = (
+        f"This series ends {(newest - last['date']).days // 7} weeks before the other balance-sheet figures; "
+        f"what came after is not known here."
+        if newest > last["date"]
+        else ""
+    )
+    line = Line("bills", rows["date"], rows["bills_usd_bn"], Ink.THIRD)
+    return Content(
+        tuple(filter(None, (said, late))),
+        (Picture(lines([line]), f"Treasury bills held by the Fed in USD bn. {said} {late}"),),
+        table(
+            "Bills held, USD bn, last Wednesday of each month",
+            month_ends(rows, "date"),
+            {
+                "date": ("Wednesday", day),
+                "bills_usd_bn": ("Bills", number),
+                "treasuries_usd_bn": ("Treasuries", number),
+            },
+        ),
+    )
+
+
+def purchases(marts: Marts) -> Content:
+    """What the Desk bought, programme by programme."""
+    rows = marts.scan("treasury_purchases").drop_nulls("program").sort("operation_date").collect()
+    if rows.is_empty():
+        raise NothingToShow("No purchase of the Desk is known on this date.")
+    newest = (
+        rows.group_by("program")
+        .agg(pl.col("operation_date").max())
+        .sort("operation_date", "program")["program"]
+        .tail(3)
+    )
+    drawn = [
+        Line(program, own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
+        for program, ink in zip(reversed(newest.to_list()), (Ink.ASSET, Ink.BENCHMARK, Ink.THIRD), strict=False)
+        for own in (rows.filter(pl.col("program") == program),)
+    ]
+    last = rows.row(-1, named=True)
+    said = (
+        f"Newest operation: {last['operation_type']} on {day(last['operation_date'])}, USD "
+        f"{number(last['accepted_usd_bn'], 2)} bn accepted; {last['program']} has bought USD "
+        f"{number(last['program_cumulative_usd_bn'], 1)} bn so far."
+    )
+    return Content(
+        (said,),
+        (Picture(lines(drawn, zero=True), f"Cumulative purchases per programme in USD bn. {said}"),),
+        table(
+            "Newest 20 operations",
+            rows.sort("operation_date", descending=True).head(20),
+            {
+                "operation_date": ("Operation", day),
+                "operation_type": ("Type", str),
+                "program": ("Programme", str),
+                "submitted_usd_bn": ("Submitted, USD bn", lambda v: number(v, 2)),
+                "accepted_usd_bn": ("Accepted, USD bn", lambda v: number(v, 2)),
+                "program_cumulative_usd_bn": ("Programme so far", lambda v: number(v, 1)),
+            },
+        ),
+    )
+
+
+def _until(dates: pl.Series, marts: Marts) -> pl.Series:
+    """A step holds until today."""
+    return pl.concat([dates, pl.Series([marts.as_of], dtype=pl.Date)])
+
+
+def _held(values: pl.Series) -> pl.Series:
+    return pl.concat([values, values.tail(1)])
