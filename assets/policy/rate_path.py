@@ -89,7 +89,8 @@ def _known_meetings(calendar: list[tuple[date, bool]], cancelled: Mapping[date, 
     """Meetings of this month and the horizon, as they stood in the calendar on the day."""
     expected = [meeting for meeting, scheduled in calendar if scheduled or meeting <= day]
     called_off_later = [meeting for meeting, on in cancelled.items() if day < on]
-    return [m for m in (*expected, *called_off_later) if day.replace(day=1) <= m <= day + HORIZON]
+    first, last = day.replace(day=1), day + HORIZON
+    return [m for m in (*expected, *called_off_later) if first <= m <= last]
 
 
 def _rows(path: Path) -> Iterator[tuple[object, ...]]:
