@@ -6,6 +6,8 @@ marts are computed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from pipelines.brief.charts import Line, Picture, lines
@@ -41,13 +43,11 @@ def policy_rate(marts: Marts) -> Content:
     if marts.has("rate_path"):
         path = marts.scan("rate_path").filter(pl.col("observed_on") == pl.col("observed_on").max()).collect()
         if path.height:
-            path = path.sort("meeting_date")
-            drawn.append(Line("priced", path["meeting_date"], path["expected_rate_pct"], Ink.ASSET, dashed=True))
-            final = path.row(-1, named=True)
-            priced = (
-                f"Priced on {day(final['observed_on'])}: {final['expected_rate_pct']:.2f}% after the meeting of "
-                f"{day(final['meeting_date'])}."
-            )
+            reached = path.drop_nulls("expected_rate_pct").sort("meeting_date")
+            if reached.height:
+                priced_line = reached["meeting_date"], reached["expected_rate_pct"]
+                drawn.append(Line("priced", *priced_line, Ink.ASSET, dashed=True))
+            priced = " ".join((*_last_priced(reached), *_end_of_path(path)))
     return Content(
         (said, priced),
         (
@@ -68,6 +68,20 @@ def policy_rate(marts: Marts) -> Content:
             },
         ),
     )
+
+
+def _last_priced(reached: pl.DataFrame) -> Iterator[str]:
+    for final in reached.tail(1).iter_rows(named=True):
+        yield (
+            f"Priced on {day(final['observed_on'])}: {final['expected_rate_pct']:.2f}% after the meeting of "
+            f"{day(final['meeting_date'])}."
+        )
+
+
+def _end_of_path(path: pl.DataFrame) -> Iterator[str]:
+    """Why no later meeting is priced, where a contract is missing."""
+    for end in path.filter(pl.col("expected_rate_pct").is_null()).iter_rows(named=True):
+        yield f"The path of {day(end['observed_on'])} ends before {day(end['meeting_date'])}: {end['path_ends']}."
 
 
 def liquidity(marts: Marts) -> Content:

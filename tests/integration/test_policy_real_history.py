@@ -111,12 +111,11 @@ def test_probabilities_and_path_say_the_same(history_home: Settings) -> None:
     assert likely["top"].equals(path["most_likely_probability"])
 
 
-def test_expected_rates_before_a_meeting_agree_with_the_rate_that_followed(history_home: Settings) -> None:
+def test_the_committee_mostly_did_what_futures_expected_the_day_before(history_home: Settings) -> None:
     path = mart(history_home, "rate_path").drop_nulls("expected_rate_pct")
     eve = path.filter((pl.col("meeting_date") - pl.col("observed_on")).dt.total_days() == 1)
     decided = mart(history_home, "fed_decisions").select("meeting_date", "target_lower_pct", "target_upper_pct")
     joint = eve.join(decided, on="meeting_date")
-    # The first ten days of March 2020 aside, the Committee did what futures expected the day before.
     hit = (joint["most_likely_lower_pct"] - joint["target_lower_pct"]).abs() < 1e-9
     assert joint.height > 70
     assert hit.mean() > 0.95  # type: ignore[operator]

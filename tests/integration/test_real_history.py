@@ -17,7 +17,7 @@ from assets.contracts import MARTS
 from pipelines.runs import run_job
 from pipelines.settings import Settings
 from tests.conftest import mart, succeed
-from tests.integration.test_nightly import CAUSAL
+from tests.integration.test_nightly import CAUSAL, newest_dates
 
 ARTICLE_DAY = date(2025, 12, 12)
 EVE = date(2025, 12, 11)
@@ -123,12 +123,8 @@ def test_net_liquidity_agrees_with_independent_arithmetic(history_home: Settings
 
 
 def test_nothing_is_dated_after_the_article(article: Settings) -> None:
-    ahead = pl.selectors.by_name("settlement_date", "delivery_month", require_all=False)  # agreed by then, due later
     for contract in MARTS:
-        rows = mart(article, contract.table_name()).drop(ahead)
-        if contract.table_name().startswith("rate_path"):
-            rows = rows.drop("meeting_date")
-        newest = rows.select(pl.selectors.temporal().cast(pl.Date).max())
+        newest = newest_dates(article, contract)
         assert all(day is None or day <= ARTICLE_DAY for day in newest.row(0)), contract.table_name()
 
 
