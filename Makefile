@@ -30,7 +30,7 @@ dev: setup  ## Dagster UI and daemon on 127.0.0.1:3000
 	@$(RECOUPLE) dev
 
 test: setup  ## all tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: setup  ## format, lint, types, dependency rule, SQL lint
 	@$(BIN)/ruff format --check .

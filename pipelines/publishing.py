@@ -10,6 +10,8 @@ import hashlib
 import io
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,10 +23,11 @@ import polars as pl
 from assets.contracts import MARTS
 from assets.contracts.base import Mart
 from assets.contracts.rows import hold_to_contract
-from pipelines.brief import BRIEF, write_brief
+from pipelines.brief import BRIEF
 from pipelines.errors import RecoupleError
 from pipelines.warehouse import Warehouse
 
+_BRIEF_SECONDS = 300
 STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.2 can open
 
 
@@ -63,7 +66,7 @@ class Publisher:
         shared = {k: v for k, v in manifest.items() if k != "marts"}
         pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(staging / "_meta.parquet")
         (staging / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-        write_brief(staging, manifest)
+        _draw_brief(staging)
         folder = staging.rename(self.tree / "marts" / name)
         self._flip(folder)
         self._serve(folder)
@@ -104,6 +107,23 @@ class Publisher:
         for folder in current.parent.iterdir():
             if folder.is_dir() and not folder.is_symlink() and folder != current and folder.stat().st_mtime < oldest:
                 shutil.rmtree(folder)
+
+
+def _draw_brief(folder: Path) -> None:
+    """Write the brief in a process of its own: the drawing library takes 180 MB that the run would not get back.
+
+    Raises PublishingError when it could not be drawn.
+    """
+    command = [sys.executable, "-m", "pipelines.brief", str(folder)]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BRIEF_SECONDS)
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip().splitlines()[-1] if error.stderr.strip() else f"exit code {error.returncode}"
+        raise PublishingError(f"the brief could not be drawn: {reason}; repeat it with `{' '.join(command)}`") from None
+    except subprocess.TimeoutExpired:
+        raise PublishingError(
+            f"the brief took more than {_BRIEF_SECONDS} s; repeat it with `{' '.join(command)}`"
+        ) from None
 
 
 def content_hash(frame: pl.DataFrame) -> str:

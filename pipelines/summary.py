@@ -12,6 +12,8 @@ from typing import Any
 
 import duckdb
 
+from pipelines.brief import BRIEF
+
 HEADLINE = {"pair": "BTC-USD/^RUT", "asset": "BTC-USD", "benchmark": "^RUT"}
 
 _STATE = """
@@ -44,6 +46,7 @@ def run_summary(tree: Path) -> str:
             *(f"  {line}" for line in reading),
             f"marts   {tree / 'marts' / 'current'} ({len(manifest['marts'])} tables, {rows:,} rows)",
             f"for BI  {tree / 'serving.duckdb'}",
+            f"brief   {tree / 'marts' / 'current' / BRIEF}",
         ]
     )
 
