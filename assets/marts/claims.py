@@ -37,13 +37,13 @@ _SCHEMA = {
 
 @table(Claims, reads=[CONTRACTS[name] for name in {n: None for c in CLAIMS for n in c.reads if n in CONTRACTS}])
 def claims(warehouse: Queries, horizon: Horizon) -> pl.DataFrame:
-    """Each claim on its own day, unless that is still to come, and on the run's day."""
+    """Each claim made by the run's day, on its own day and on the run's."""
     rows = [_row(claim, day, warehouse) for claim in CLAIMS for day in _days(claim, horizon.as_of)]
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
 def _days(claim: Claim, as_of: date) -> list[date]:
-    return sorted({as_of, min(claim.claimed_on, as_of)})
+    return sorted({claim.claimed_on, as_of}) if claim.claimed_on <= as_of else []
 
 
 def _row(claim: Claim, day: date, warehouse: Queries) -> dict[str, Any]:

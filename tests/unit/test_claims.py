@@ -116,6 +116,10 @@ def test_on_its_own_day_a_claim_has_one_row(monkeypatch: pytest.MonkeyPatch) -> 
     assert ledger(monkeypatch, claim(), date(2025, 12, 12)) == [(date(2025, 12, 12), 20.0, "holds")]
 
 
+def test_a_claim_is_not_known_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ledger(monkeypatch, claim(), date(2025, 12, 11)) == []
+
+
 def test_absent_data_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = "select close as measured_value from market_state where symbol = 'X' and session <= $on"
     assert ledger(monkeypatch, claim(evidence=nothing), date(2025, 12, 12))[0][1:] == (None, "unknown")
