@@ -32,12 +32,13 @@ dev: setup  ## Dagster UI and daemon on 127.0.0.1:3000
 test: setup  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-check: setup  ## format, lint, types, dependency rule, SQL lint
+check: setup  ## format, lint, types, dependency rule, SQL lint, contracts vs docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --nocolor sql
+	@$(RECOUPLE) dictionary --check
 
 format: setup  ## put everything into the house format
 	@$(BIN)/ruff format .

@@ -2,16 +2,18 @@
 
 Here: arguments, printing, exit codes. Not here: anything that computes (pipelines.runs and below).
 
-Exit codes: 0 done, 1 a run failed or something is wrong, 2 the command or the environment cannot be used.
+Exit codes: 0 done, 1 a run failed or something is wrong, 2 the command or the environment cannot be used. `status` ends
+in 1 when an input that the reading needs is late, and every command ends in 2 when there is no published run to read.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from dotenv import load_dotenv
@@ -26,6 +28,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
 
 
 @app.command()
@@ -62,6 +66,69 @@ def dev() -> None:
     dagster_home(settings.home)
     program = Path(sys.executable).with_name("dg")
     os.execv(program, [str(program), "dev", "--host", "127.0.0.1", "--port", "3000"])
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Today's reading, the age of the data, the last run."""
+    from pipelines.terminal import Status
+
+    now = Status.of(_settings().tree)
+    typer.echo(json.dumps(now.as_dict(), indent=2) if as_json else now.as_text())
+    if now.late:
+        raise typer.Exit(1)
+
+
+@app.command()
+def brief(show: Annotated[bool, typer.Option("--open", help="open it in the browser")] = False) -> None:
+    """Where the brief of the current run lies."""
+    from pipelines.terminal import Status
+
+    path = Status.of(_settings().tree).brief
+    typer.echo(path)
+    if show:
+        typer.launch(path)
+
+
+@app.command()
+def asof(day: str) -> None:
+    """Compute every mart as it could have been computed at the end of DAY, in a tree of its own."""
+    settings = _settings({"RECOUPLE_AS_OF": day})
+    stored = (settings.home / "warehouse.duckdb").exists()
+    _run(settings, "marts" if stored else "nightly")
+
+
+@app.command()
+def claims(as_json: AsJson = False) -> None:
+    """What was claimed and what the marts measure, on the claim's own date and on the run's."""
+    from pipelines import terminal
+
+    rows = terminal.claims(_settings().tree)
+    typer.echo(json.dumps(rows, indent=2) if as_json else terminal.claims_text(rows))
+
+
+@app.command()
+def rollback() -> None:
+    """Serve the run before the newest again, until the next run is published."""
+    from pipelines.publishing import roll_back
+
+    typer.echo(f"served again: {roll_back(_settings().tree)}")
+
+
+@app.command()
+def dictionary(
+    check: Annotated[bool, typer.Option("--check", help="only say whether it is up to date")] = False,
+) -> None:
+    """Write docs/data_dictionary.md from the contracts."""
+    from assets.contracts.dictionary import dictionary as written
+
+    path = Path(__file__).parents[1] / "docs" / "data_dictionary.md"
+    if not check:
+        path.write_text(written(), encoding="utf-8")
+        typer.echo(f"written: {path}")
+    elif not path.exists() or path.read_text(encoding="utf-8") != written():
+        typer.echo(f"{path} is out of date; run `recouple dictionary` and commit it", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -116,7 +183,7 @@ def _settings(overrides: dict[str, str] | None = None) -> Settings:
 def _run(settings: Settings, job: str) -> None:
     """Run a job and say what came of it; the reason of a failure comes first."""
     from pipelines.runs import run_job
-    from pipelines.summary import run_summary
+    from pipelines.terminal import Status
 
     begun = datetime.now(UTC)
     _say(f"{job} on {settings.source} -> {settings.tree}")
@@ -134,7 +201,7 @@ def _run(settings: Settings, job: str) -> None:
         _say(f"look at: {warning}")
     _say(f"{job} done in {took:.1f} s: {report.revisions} restated values, {report.quarantined} rows in quarantine")
     if job != "ingest":
-        typer.echo(run_summary(settings.tree))
+        typer.echo(Status.of(settings.tree).as_text())
 
 
 def _say(text: str) -> None:

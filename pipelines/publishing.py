@@ -181,6 +181,19 @@ def export_copy(tree: Path, target: Path) -> None:
     building.replace(target)
 
 
+def roll_back(tree: Path) -> Path:
+    """Serve the run before the current one again, until the next run is published; returns its folder."""
+    marts = tree / "marts"
+    runs = sorted(f for f in marts.glob("[0-9]*") if (f / "manifest.json").exists())
+    current = (marts / "current").resolve()
+    earlier = [f for f in runs if f.stat().st_mtime < current.stat().st_mtime] if current.exists() else []
+    if not earlier:
+        raise PublishingError(f"{tree} holds no earlier run; run `make nightly` to publish a new one")
+    previous = max(earlier, key=lambda f: f.stat().st_mtime)
+    _link(marts / "current", Path(previous.name))
+    return previous
+
+
 def _view(connection: duckdb.DuckDBPyConnection, name: str, marts: Path, columns: dict[str, str], comment: str) -> None:
     listed = ", ".join(f'"{c}"' for c in columns)
     view = f'serving.main."{name}"'

@@ -18,13 +18,17 @@ CARD = "brief.png"
 def write_brief(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the brief of the run in `folder` beside its marts, as a page and as a picture for chat."""
     # Imported here because the drawing library takes half a second that only a publishing run needs to spend.
-    from pipelines.brief.charts import png
-    from pipelines.brief.marts import Marts
-    from pipelines.brief.page import brief_page
-    from pipelines.brief.sections import card
+    from pipelines.brief.rendering import Rendering
 
-    marts = Marts.of(folder, manifest)
-    (folder / BRIEF).write_text(brief_page(marts), encoding="utf-8")
-    drawing = card(marts)
-    if drawing is not None:
-        (folder / CARD).write_bytes(png(drawing))
+    with Rendering() as rendering:
+        from pipelines.brief.charts import finished
+        from pipelines.brief.marts import Marts
+        from pipelines.brief.page import brief_page
+        from pipelines.brief.sections import card
+
+        marts = Marts.of(folder, manifest)
+        drawing = card(marts)
+        picture = None if drawing is None else rendering.png(finished(drawing))
+        (folder / BRIEF).write_text(brief_page(marts, rendering), encoding="utf-8")
+        if picture is not None:
+            (folder / CARD).write_bytes(picture.result())

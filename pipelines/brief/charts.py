@@ -1,8 +1,7 @@
 """How a picture of the brief is drawn.
 
 Here: the building blocks (lines with their names at their ends, bands, spans, bars, intervals), one size and one look
-for all, and rendering to SVG and PNG without a browser. Not here: what is shown (brief.sections), the colours
-(brief.palette).
+for all. Not here: what is shown (brief.sections), the colours (brief.palette), making SVG of it (brief.rendering).
 
 A picture is static: it prints, needs no script, and a screen reader hears its description while everybody can open the
 table behind it.
@@ -10,24 +9,22 @@ table behind it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from html import escape
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import altair as alt
 import polars as pl
-import vl_convert
 
 from pipelines.brief.palette import Ink
+from pipelines.brief.rendering import Spec
 
 Drawing: TypeAlias = alt.LayerChart | alt.FacetChart | alt.VConcatChart
 
 WIDTH, HEIGHT = 520, 300  # a size whose text can still be read when a phone shows it at two thirds
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_LETTER, _MARGIN, _PLOT = 8.4, 10, 440  # width of a letter of a line's name, the space before it, the plot's own width
+_LETTER, _MARGIN, _PLOT = 8.4, 18, 440  # width of a letter of a line's name, the space before it, the plot's own width
 _LABEL_DISTANCE = 0.075  # of the value axis, between the names of two lines
 
 
@@ -174,23 +171,8 @@ def intervals(rows: Sequence[Interval], *, format: str = ".0%", zero: bool = Tru
     )
 
 
-def svg(picture: Picture, mark: str, *, warn: bool) -> str:
-    """The picture as an SVG for a page; mark: the line above it that says of which day it is, and whether it is real.
-
-    The SVG carries its description and takes the width it is given.
-    """
-    spec = _finished(picture, mark, warn=warn)
-    drawn = str(vl_convert.vegalite_to_svg(spec))
-    head = f'<svg role="img" aria-label="{escape(picture.description)}" '
-    return re.sub(r'\swidth="\d+" height="\d+"', "", drawn.replace("<svg ", head, 1), count=1)
-
-
-def png(drawing: Drawing) -> bytes:
-    """A finished drawing as a PNG, at half again its size for sharp screens."""
-    return bytes(vl_convert.vegalite_to_png(_styled(drawing).to_dict(), scale=1.5))
-
-
-def _finished(picture: Picture, mark: str, *, warn: bool) -> dict[str, Any]:
+def specification(picture: Picture, mark: str, *, warn: bool) -> Spec:
+    """The picture for the renderer; mark: the line above it that says of which day it is, and whether it is real."""
     title = alt.TitleParams(
         text=mark,
         anchor="start",
@@ -200,7 +182,13 @@ def _finished(picture: Picture, mark: str, *, warn: bool) -> dict[str, Any]:
     )
     fit = alt.AutoSizeParams(type="fit", contains="padding")
     sized = picture.drawing.properties(width=WIDTH, height=picture.height, title=title, autosize=fit)
-    return dict(_styled(sized).to_dict())
+    return finished(sized)
+
+
+def finished(drawing: Drawing) -> Spec:
+    """A drawing in the house look, for the renderer."""
+    spec: Spec = _styled(drawing).to_dict(validate=False)  # every part was validated when it was made
+    return spec
 
 
 def _styled(drawing: Drawing) -> Drawing:

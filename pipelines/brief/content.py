@@ -49,6 +49,7 @@ class Section:
     question: str
     needs: tuple[str, ...]
     build: Callable[[Marts], Content]
+    wide: bool = False  # its table needs the whole page
 
     def content(self, marts: Marts) -> Content:
         """The section of this run; where something is missing it says what."""

@@ -164,7 +164,7 @@ def divergences(marts: Marts) -> Content:
     names = marts.pair.names
     bars = [
         Bar(
-            f"{names[row['leader']]} leads",
+            names[row["leader"]],
             row["start_session"],
             row["end_session"] or marts.as_of,
             _OUTCOMES[row["outcome"]][1],
@@ -173,7 +173,7 @@ def divergences(marts: Marts) -> Content:
         for row in rows.iter_rows(named=True)
     ]
     leaders = rows["leader"].n_unique()
-    legend = "Green: the follower recovered; grey: the leader fell; red: open."
+    legend = "A row per leader. Green: the follower recovered; grey: the leader fell; red: open."
     return Content(
         (said, legend),
         (Picture(timeline(bars), f"Bars over time, one per episode. {said} {legend}", height=_ROW * (1 + leaders)),),

@@ -6,6 +6,7 @@ Here: putting reading and sections into the template. Not here: their content (b
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 import jinja2
 
 from pipelines.brief import palette
-from pipelines.brief.charts import svg
+from pipelines.brief.charts import specification
 from pipelines.brief.content import Content, Section
 from pipelines.brief.marts import Marts
 from pipelines.brief.reading import read
+from pipelines.brief.rendering import Rendering
 from pipelines.brief.sections import SECTIONS
 from pipelines.brief.words import day
 
@@ -29,11 +31,17 @@ class _Shown:
 
     section: Section
     content: Content
-    drawings: tuple[str, ...]
+    drawn: tuple[Future[str], ...]
+
+    @property
+    def drawings(self) -> list[str]:
+        """The pictures as SVG, once they are drawn."""
+        return [each.result() for each in self.drawn]
 
 
-def brief_page(marts: Marts) -> str:
+def brief_page(marts: Marts, rendering: Rendering) -> str:
     """The whole page."""
+    shown = [_shown(section, marts, rendering) for section in SECTIONS]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -44,7 +52,7 @@ def brief_page(marts: Marts) -> str:
     published = datetime.fromisoformat(marts.manifest["published_at"])
     return environment.get_template("brief.html.j2").render(
         reading=read(marts),
-        shown=[_shown(section, marts) for section in SECTIONS],
+        shown=shown,
         as_of=day(marts.as_of),
         simulated=marts.simulated,
         manifest=marts.manifest,
@@ -54,10 +62,14 @@ def brief_page(marts: Marts) -> str:
     )
 
 
-def _shown(section: Section, marts: Marts) -> _Shown:
+def _shown(section: Section, marts: Marts, rendering: Rendering) -> _Shown:
     content = section.content(marts)
     mark = f"SIMULATED, as of {day(marts.as_of)}" if marts.simulated else f"as of {day(marts.as_of)}"
-    return _Shown(section, content, tuple(svg(p, mark, warn=marts.simulated) for p in content.pictures))
+    drawn = (
+        rendering.svg(specification(picture, mark, warn=marts.simulated), picture.description)
+        for picture in content.pictures
+    )
+    return _Shown(section, content, tuple(drawn))
 
 
 def _style() -> str:

@@ -191,8 +191,8 @@ def _day_to_day(facts: _Facts) -> str:
         return f"{words}: {WINDOW}-session correlation {row['correlation']:.2f} on {day(row['session'])}."
     regime = f" The filter calls the regime {facts.regime['regime']}." if facts.regime else ""
     return (
-        f"{words}: {WINDOW}-session correlation {row['correlation']:.2f}, 95% interval {row['ci95_low']:.2f} to "
-        f"{row['ci95_high']:.2f}, on {day(row['session'])}.{regime}"
+        f"{words}: {WINDOW}-session correlation {row['correlation']:.2f}, 95% interval {number(row['ci95_low'], 2)} to "
+        f"{number(row['ci95_high'], 2)}, on {day(row['session'])}.{regime}"
     )
 
 
@@ -212,15 +212,14 @@ def _trend(facts: _Facts) -> str:
 
 
 def _signal(facts: _Facts) -> Iterator[Sentence]:
-    newest = facts.signal.filter(pl.col("session") == pl.col("session").max())
-    for row in newest.iter_rows(named=True):
-        if row["probability_catch_up"] is not None:
-            yield Sentence(
-                "Catching up",
-                f"Chance of catching up within {row['horizon_sessions']} sessions: "
-                f"{percent(row['probability_catch_up'], 0)}, against a base rate of {percent(row['base_rate'], 0)}.",
-                "recoupling_signal",
-            )
+    newest = facts.signal.filter(pl.col("session") == pl.col("session").max()).drop_nulls("probability_catch_up")
+    chances = [
+        f"{row['horizon_sessions']} sessions {percent(row['probability_catch_up'], 0)} "
+        f"({percent(row['base_rate'], 0)} on any day)"
+        for row in newest.iter_rows(named=True)
+    ]
+    if chances:
+        yield Sentence("Catching up", f"Chance of catching up within {', '.join(chances)}.", "recoupling_signal")
 
 
 def _policy(row: dict[str, Any]) -> str:
@@ -240,7 +239,9 @@ def _figures(facts: _Facts) -> Iterator[Figure]:
             yield Figure(f"{name} from record", percent(state["drawdown"]), f"record {day(state['record_session'])}")
     if facts.correlation:
         row = facts.correlation
-        interval = "–" if row["ci95_low"] is None else f"95%: {row['ci95_low']:.2f} to {row['ci95_high']:.2f}"
+        interval = (
+            "–" if row["ci95_low"] is None else f"95%: {number(row['ci95_low'], 2)} to {number(row['ci95_high'], 2)}"
+        )
         yield Figure(f"Correlation, {WINDOW} sessions", f"{row['correlation']:.2f}", interval)
     if facts.trend.height:
         row = facts.trend.row(-1, named=True)
@@ -285,8 +286,8 @@ def _would_change(facts: _Facts) -> Iterator[str]:
             yield f"The 95% interval of the {WINDOW}-session correlation, now up to {high:.2f}, reaches zero."
         else:
             yield (
-                f"The 95% interval of the {WINDOW}-session correlation, now {low:.2f} to {high:.2f}, comes to lie on "
-                f"one side of zero."
+                f"The 95% interval of the {WINDOW}-session correlation, now {number(low, 2)} to {number(high, 2)}, "
+                f"comes to lie on one side of zero."
             )
     yield from _trend_thresholds(facts)
     if facts.decision:

@@ -35,7 +35,7 @@ SECTIONS = (
     Section("liquidity", "Net liquidity", "Does money come or go?", ("fed_liquidity",), policy.liquidity),
     Section("bills", "Bills", "Does the Fed buy bills again?", ("fed_liquidity",), policy.bills),
     Section("purchases", "Purchases", "How much, under which programme?", ("treasury_purchases",), policy.purchases),
-    Section("claims", "Claims", "What of all that is said holds?", ("claims",), evidence.claims),
+    Section("claims", "Claims", "What of all that is said holds?", ("claims",), evidence.claims, wide=True),
     Section(
         "freshness", "Age of the data", "Can today's reading be trusted?", ("series_freshness",), evidence.freshness
     ),

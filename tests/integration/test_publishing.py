@@ -15,7 +15,7 @@ import pytest
 
 from assets.contracts import MARTS
 from assets.contracts.rows import Rows
-from pipelines.publishing import Publisher, PublishingError, content_hash, contract_version, export_copy
+from pipelines.publishing import Publisher, PublishingError, content_hash, contract_version, export_copy, roll_back
 from pipelines.settings import Settings
 from pipelines.warehouse import open_warehouse
 from tests.conftest import mart
@@ -127,10 +127,14 @@ def test_a_mart_that_breaks_its_contract_is_not_flipped(world: World) -> None:
 def test_rollback_is_one_flip(world: World) -> None:
     first = world.publish()
     world.publish(NOW + timedelta(days=1), scale=2)
-    current = world.tree / "marts" / "current"
-    current.unlink()
-    current.symlink_to(first.name)
+    assert roll_back(world.tree) == first
     assert json.loads((world.tree / "manifest.json").read_text())["published_at"] == NOW.isoformat()
+
+
+def test_without_an_earlier_run_there_is_nothing_to_roll_back_to(world: World) -> None:
+    world.publish()
+    with pytest.raises(PublishingError, match="no earlier run"):
+        roll_back(world.tree)
 
 
 def test_the_exported_copy_stands_alone(world: World, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from pipelines.publishing import Publisher
 AS_OF = date(2025, 12, 12)
 PAIR = "BTC-USD/^RUT"
 SESSIONS = 560
+KEEP = timedelta(hours=48)
 
 
 def sessions(as_of: date = AS_OF) -> list[date]:
@@ -58,8 +59,9 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
         "breakout_study": pl.DataFrame(
             [
                 {
-                    "benchmark": "^RUT", "asset": "BTC-USD", "horizon_sessions": h, "condition": condition, "events": 14,
-                    "independent_events": 5.0, "hit_rate": 0.6, "hit_rate_ci95_low": 0.4, "hit_rate_ci95_high": 0.8,
+                    "benchmark": "^RUT", "asset": "BTC-USD", "horizon_sessions": h, "condition": condition,
+                    "events": 14, "independent_events": 5.0, "hit_rate": 0.6,
+                    "hit_rate_ci95_low": 0.4, "hit_rate_ci95_high": 0.8,
                     "baseline_hit_rate": 0.55, "mean_return": 0.03, "baseline_mean_return": 0.02, "p_value": 0.4,
                 }
                 for condition in ("all", "asset_20pct_below_record")
@@ -131,7 +133,7 @@ def publish(tree: Path, run_id: str = "run-0001", *, as_of: date = AS_OF, **chan
         as_of=as_of,
         source="sample" if simulated else "files",
         simulated=simulated,
-        keep=timedelta(hours=48),
+        keep=KEEP,
         clock=lambda: datetime.now(UTC),
     ).publish(run_id)
 
@@ -244,7 +246,8 @@ def _decisions() -> pl.DataFrame:
 
 
 def _liquidity(as_of: date) -> pl.DataFrame:
-    wednesday = as_of - timedelta(days=(as_of.weekday() - 2) % 7)
+    yesterday = as_of - timedelta(days=1)
+    wednesday = yesterday - timedelta(days=(yesterday.weekday() - 2) % 7)
     dates = sorted(wednesday - timedelta(weeks=n) for n in range(200))
     return pl.DataFrame({"date": dates}).with_columns(
         available_on=pl.col("date") + pl.duration(days=1),
