@@ -18,7 +18,7 @@ from assets.contracts.rows import Rows
 from pipelines.publishing import Publisher, PublishingError, content_hash, contract_version, export_copy, roll_back
 from pipelines.settings import Settings
 from pipelines.warehouse import open_warehouse
-from tests.conftest import mart
+from tests.conftest import draw_brief, mart
 
 AS_OF = date(2026, 1, 30)
 NOW = datetime(2026, 1, 31, 1, 30, tzinfo=UTC)
@@ -122,6 +122,17 @@ def test_a_mart_that_breaks_its_contract_is_not_flipped(world: World) -> None:
     with pytest.raises(PublishingError, match="fed_liquidity.parquet"):
         world.publish(NOW + timedelta(days=1), scale=-1)
     assert (world.tree / "marts" / "current").resolve() == before
+
+
+def test_the_brief_is_drawn_beside_the_marts(world: World) -> None:
+    folder = world.publish()
+    draw_brief(folder)
+    assert (folder / "brief.html").stat().st_size > 10_000
+
+
+def test_a_brief_that_cannot_be_drawn_says_how_to_repeat_it(tmp_path: Path) -> None:
+    with pytest.raises(PublishingError, match="python.* -m pipelines.brief"):
+        draw_brief(tmp_path)
 
 
 def test_rollback_is_one_flip(world: World) -> None:

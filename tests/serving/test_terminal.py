@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from pipelines.brief.marts import NothingPublished
 from pipelines.cli import app
+from tests.conftest import draw_brief
 from tests.serving import world
 
 
@@ -42,7 +43,8 @@ def test_status_for_machines(recouple: CliRunner) -> None:
     assert said["reading"]["headline"].startswith("Bitcoin is behind")
 
 
-def test_brief_says_where_it_lies(recouple: CliRunner) -> None:
+def test_brief_says_where_it_lies(recouple: CliRunner, tree: Path) -> None:
+    draw_brief((tree / "marts" / "current").resolve())
     assert Path(recouple.invoke(app, ["brief"]).stdout.strip()).exists()
 
 
@@ -67,7 +69,6 @@ def test_nothing_published_names_the_remedy(
 def test_a_required_input_that_is_late_ends_in_1(
     recouple: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.publishing._draw_brief", lambda folder: None)
     late = world.frames()
     late["series_freshness"] = late["series_freshness"].with_columns(is_stale=True)
     monkeypatch.setattr(world, "frames", lambda as_of, simulated: late)
