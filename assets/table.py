@@ -39,6 +39,9 @@ TableFunction = Callable[..., pl.DataFrame]
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 """The function behind every `@table` and `@ingest`, by table name: for tests, notebooks and runs without Dagster."""
 
+READS: dict[str, set[str]] = {}
+"""The tables that each `@table` reads, by table name."""
+
 
 class Horizon(Protocol):
     """What a run may know, and whether any of it is real."""
@@ -77,6 +80,7 @@ def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[
     def decorate(function: TableFunction) -> AssetsDefinition:
         arguments = Arguments.of(function)
         FUNCTIONS[contract.table_name()] = function
+        READS[contract.table_name()] = {*arguments.tables, *(read.table_name() for read in reads)}
 
         @dg.asset(
             **_presentation(contract, {"polars", "python"}),

@@ -19,7 +19,9 @@ from assets.catalog import load_catalog
 from assets.contracts import CONTRACTS, RAW_TABLES
 from assets.contracts.base import Table
 from assets.contracts.rows import Rows, hold_to_contract
-from assets.table import FUNCTIONS, SQL_FOLDER, Arguments, finished_rows, sql_dependencies
+from assets.reference import load_reference
+from assets.studies import load_studies
+from assets.table import FUNCTIONS, READS, SQL_FOLDER, Arguments, finished_rows, sql_dependencies
 from assets.upstream import Upstream
 from pipelines.build import RunHorizon
 from pipelines.publishing import Publisher
@@ -44,7 +46,14 @@ def main() -> None:
         as_of=horizon.as_of,
         simulated=horizon.simulated,
     ) as warehouse:
-        resources = {"catalog": catalog, "upstream": upstream, "warehouse": warehouse, "horizon": horizon}
+        resources = {
+            "catalog": catalog,
+            "reference": load_reference(),
+            "studies": load_studies(catalog),
+            "upstream": upstream,
+            "warehouse": warehouse,
+            "horizon": horizon,
+        }
         for contract in RAW_TABLES:
             _ingest(contract, upstream, warehouse, resources)
         for contract in _in_order():
@@ -82,7 +91,7 @@ def _in_order() -> list[type[Table]]:
 
 def _reads(name: str) -> set[str]:
     if name in FUNCTIONS:
-        return set(Arguments.of(FUNCTIONS[name]).tables)
+        return READS[name]
     return {c.table_name() for c in sql_dependencies(_sql(name), name)}
 
 
