@@ -20,7 +20,7 @@ from tests.serving import world
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = tmp_path_factory.mktemp("tree")
     world.publish(tree)
-    return (tree / "marts" / "current").resolve()
+    return drawn(tree)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,12 @@ def full_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (tree / "marts" / "current").resolve()
     for name, frame in world.later_marts().items():
         frame.write_parquet(folder / f"{name}.parquet")
+    return drawn(tree)
+
+
+def drawn(tree: Path) -> Path:
+    """The folder of the current run, with its brief."""
+    folder = (tree / "marts" / "current").resolve()
     write_brief(folder, json.loads((folder / "manifest.json").read_text()))
     return folder
 
