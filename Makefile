@@ -45,14 +45,22 @@ format: setup  ## put everything into the house format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --nocolor --quiet sql
 
-bench: setup  ## benchmarks, as ratios measured in one run
+bench: .venv/.bench  ## benchmarks, as ratios measured in one run
 	@$(BIN)/python -m benchmarks
 
+.venv/.bench: .venv/.complete requirements-bench.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-bench.lock
+	@touch $@
+
+PIN = uv pip compile --quiet --no-header --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+	--no-strip-extras --extra dev
+PINNED = '\# Exact versions with hashes for every supported platform. Made by `make lock` from pyproject.toml; do not edit.'
+
 lock:  ## pin pyproject.toml's requirements anew (needs uv)
-	@{ echo '# Exact versions with hashes for every supported platform. Made by `make lock` from pyproject.toml; do not edit.'; \
-		uv pip compile --quiet --no-header --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
-		--no-strip-extras --extra dev pyproject.toml; } > requirements.lock.new
+	@{ echo $(PINNED); $(PIN) pyproject.toml; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
+	@{ echo $(PINNED); $(PIN) --extra bench --constraint requirements.lock pyproject.toml; } > requirements.lock.new
+	@mv requirements.lock.new requirements-bench.lock
 
 clean:  ## remove .venv and caches; data stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
