@@ -110,7 +110,7 @@ def claims(as_json: AsJson = False) -> None:
 @app.command()
 def rollback() -> None:
     """Serve the run before the newest again, until the next run is published."""
-    from pipelines.publishing import roll_back
+    from pipelines.serving import roll_back
 
     typer.echo(f"served again: {roll_back(_settings().tree)}")
 
@@ -148,7 +148,7 @@ def doctor() -> None:
 @app.command()
 def export(target: Path) -> None:
     """Copy the current run into one DuckDB file, for tools that cannot see the parquet folder."""
-    from pipelines.publishing import export_copy
+    from pipelines.serving import export_copy
 
     export_copy(_settings().tree, target)
     typer.echo(f"written: {target}")

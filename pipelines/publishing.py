@@ -1,7 +1,7 @@
-"""Publishing: a versioned folder of parquet marts, one flip, a serving database of views.
+"""Publishing: all marts of a run, written and validated as one versioned folder, then put in force.
 
-Here: writing, validating, flipping, pruning runs; building serving.duckdb. Not here: what a mart contains
-(assets.contracts), the warehouse (pipelines.warehouse), which BI never opens.
+Here: writing, validating, pruning runs. Not here: which run readers see and how (pipelines.serving), what a mart
+contains (assets.contracts), the warehouse (pipelines.warehouse), which BI never opens.
 """
 
 from __future__ import annotations
@@ -17,18 +17,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import polars as pl
 
 from assets.contracts import MARTS
 from assets.contracts.base import Mart
 from assets.contracts.rows import hold_to_contract
+from pipelines import serving
 from pipelines.brief import BRIEF
 from pipelines.errors import RecoupleError
 from pipelines.warehouse import Warehouse
 
 _BRIEF_SECONDS = 300
-STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.2 can open
 
 
 class PublishingError(RecoupleError):
@@ -48,9 +47,10 @@ class Publisher:
     clock: Callable[[], datetime]
 
     def publish(self, run_id: str) -> dict[str, str | int]:
-        """Write all marts, validate them, flip, rebuild the serving database where its shape changed."""
+        """Write all marts, validate them, put them in force, remove what is long superseded."""
         published_at = self.clock()
-        name = f"{self.as_of}_{published_at:%Y%m%dT%H%M%S%f}Z_{run_id[:8]}"
+        stem = f"{self.as_of}_{published_at:%Y%m%dT%H%M%S%f}Z_{run_id[:8]}"
+        name = serving.run_name(stem, contract_version())
         staging = self.tree / "marts" / f".staging-{name}"
         staging.mkdir(parents=True)
         marts = [self._write(mart, staging) for mart in MARTS]
@@ -63,14 +63,18 @@ class Publisher:
             "contract_version": contract_version(),
             "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
         }
-        shared = {k: v for k, v in manifest.items() if k != "marts"}
-        pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(staging / "_meta.parquet")
+        shared = {k: v for k, v in manifest.items() if k != "marts"} | {
+            "as_of": self.as_of,
+            "published_at": published_at,
+        }
+        pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(staging / f"{serving.META}.parquet")
         (staging / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
         _draw_brief(staging)
         folder = staging.rename(self.tree / "marts" / name)
-        self._flip(folder)
-        self._serve(folder)
-        self._prune(folder, published_at)
+        serving.put_in_force(folder)
+        serving.serve(folder, simulated=self.simulated)
+        for outdated in serving.removable(self.tree, self.keep):
+            shutil.rmtree(outdated)
         return {
             "folder": str(folder),
             "brief": str(folder / BRIEF),
@@ -84,29 +88,6 @@ class Publisher:
         frame.write_parquet(path)
         _validate(mart, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame)}
-
-    def _flip(self, folder: Path) -> None:
-        """One atomic replacement of a link; readers see either the old run or the new one, whole."""
-        _link(self.tree / "marts" / "current", Path(folder.name))
-        _link(self.tree / "manifest.json", Path("marts") / "current" / "manifest.json")
-
-    def _serve(self, folder: Path) -> None:
-        path, mark = self.tree / "serving.duckdb", self.tree / ".serving-shape"
-        shape = f"{contract_version()} {self.tree} {self.simulated}"
-        if path.exists() and mark.exists() and mark.read_text() == shape:
-            return
-        building = self.tree / ".serving-building.duckdb"
-        building.unlink(missing_ok=True)
-        build_serving(building, self.tree / "marts" / "current", simulated=self.simulated)
-        building.replace(path)
-        mark.write_text(shape)
-
-    def _prune(self, current: Path, now: datetime) -> None:
-        """Remove runs that nobody can still be reading, and the rests of runs that died."""
-        oldest = (now - self.keep).timestamp()
-        for folder in current.parent.iterdir():
-            if folder.is_dir() and not folder.is_symlink() and folder != current and folder.stat().st_mtime < oldest:
-                shutil.rmtree(folder)
 
 
 def _draw_brief(folder: Path) -> None:
@@ -146,63 +127,6 @@ def contract_version() -> str:
     return hashlib.sha256(json.dumps(promise).encode()).hexdigest()[:12]
 
 
-def build_serving(path: Path, marts: Path, *, simulated: bool) -> None:
-    """A small database of views with explicit columns and comments over the parquet files of `marts`."""
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {_quote(path)} as serving (storage_version '{STORAGE_VERSION}')")
-        for mart in MARTS:
-            columns = {c: mart.column_comment(c) for c in mart.ordered_columns()}
-            _view(
-                connection,
-                mart.table_name(),
-                marts,
-                columns,
-                ("SIMULATED DATA. " if simulated else "") + mart.summary(),
-            )
-        meta = pl.read_parquet_schema(marts / "_meta.parquet")
-        _view(connection, "_meta", marts, dict.fromkeys(meta, ""), "The run behind the views: one row per mart.")
-        connection.execute("detach serving")
-
-
-def export_copy(tree: Path, target: Path) -> None:
-    """A self-contained copy of the current run, for tools that cannot see the folder of parquet files."""
-    current = tree / "marts" / "current"
-    if not current.exists():
-        raise PublishingError(f"{current} does not exist; run `make nightly` once, then export")
-    building = target.with_name(f".building-{target.name}")
-    building.unlink(missing_ok=True)
-    with duckdb.connect() as connection:
-        connection.execute(f"attach {_quote(building)} as copy (storage_version '{STORAGE_VERSION}')")
-        for name in [*(m.table_name() for m in MARTS), "_meta"]:
-            connection.execute(
-                f'create table copy."{name}" as select * from read_parquet({_quote(current / f"{name}.parquet")})'
-            )
-        connection.execute("detach copy")
-    building.replace(target)
-
-
-def roll_back(tree: Path) -> Path:
-    """Serve the run before the current one again, until the next run is published; returns its folder."""
-    marts = tree / "marts"
-    runs = sorted(f for f in marts.glob("[0-9]*") if (f / "manifest.json").exists())
-    current = (marts / "current").resolve()
-    earlier = [f for f in runs if f.stat().st_mtime < current.stat().st_mtime] if current.exists() else []
-    if not earlier:
-        raise PublishingError(f"{tree} holds no earlier run; run `make nightly` to publish a new one")
-    previous = max(earlier, key=lambda f: f.stat().st_mtime)
-    _link(marts / "current", Path(previous.name))
-    return previous
-
-
-def _view(connection: duckdb.DuckDBPyConnection, name: str, marts: Path, columns: dict[str, str], comment: str) -> None:
-    listed = ", ".join(f'"{c}"' for c in columns)
-    view = f'serving.main."{name}"'
-    connection.execute(f"create view {view} as select {listed} from read_parquet({_quote(marts / f'{name}.parquet')})")
-    connection.execute(f"comment on view {view} is {_quote(comment)}")
-    for column, text in columns.items():
-        connection.execute(f'comment on column {view}."{column}" is {_quote(text)}')
-
-
 def _validate(mart: type[Mart], path: Path) -> None:
     """Read the file back as a reader would and hold it to the contract once more."""
     broken = hold_to_contract(mart, pl.read_parquet(path)).broken
@@ -211,14 +135,3 @@ def _validate(mart: type[Mart], path: Path) -> None:
             f"{path.name}: {broken.height} rows break rule {broken['rule'][0]} after writing; "
             f"the last good run stays served. Look at {path}"
         )
-
-
-def _link(link: Path, target: Path) -> None:
-    fresh = link.with_name(f".{link.name}-next")
-    fresh.unlink(missing_ok=True)
-    fresh.symlink_to(target)
-    fresh.replace(link)
-
-
-def _quote(text: object) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
