@@ -82,12 +82,27 @@ class Mart(Table):
     as_of = dy.Date(description="the day at whose end this row could have been computed")
     simulated = dy.Bool(description="true: made from the simulated sample market, not from real prices")
 
+    @dy.rule()
+    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
+        """No date lies after the day at whose end the row could have been computed, unless its column plans ahead."""
+        dates = [name for name, spec in cls.columns().items() if isinstance(spec, dy.Date) and not _is_ahead(spec)]
+        return pl.all_horizontal(pl.col(name) <= pl.col("as_of") for name in dates)
+
 
 def number(unit: str, description: str, **rules: Any) -> dy.Float64:
     """A float column with a unit; missing is null, never NaN."""
     return dy.Float64(description=description, metadata={"unit": unit}, **rules)
 
 
+def ahead(description: str, **rules: Any) -> dy.Date:
+    """A date that is published beforehand and may lie after the as-of date: a meeting, a delivery, a due day."""
+    return dy.Date(description=description, metadata={"ahead": True}, **rules)
+
+
 def count(description: str, **rules: Any) -> dy.Int64:
     """A whole-number column that counts things, zero or more."""
     return dy.Int64(description=description, min=rules.pop("min", 0), **rules)
+
+
+def _is_ahead(spec: dy.Column) -> bool:
+    return bool((spec.metadata or {}).get("ahead"))

@@ -39,8 +39,3 @@ class Claims(Mart):
     def unknown_without_a_value(cls) -> pl.Expr:  # noqa: N805
         """A claim whose data is absent is unknown, and only such a claim."""
         return (pl.col("verdict") == "unknown") == pl.col("measured_value").is_null()
-
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("measured_on") <= pl.col("as_of")

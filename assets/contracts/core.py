@@ -11,8 +11,8 @@ import dataframely as dy
 from assets.contracts.base import CoreTable, count, number
 
 
-class Symbols(CoreTable):
-    """The catalog's symbols, for SQL to join on."""
+class CatalogEntries(CoreTable):
+    """What a symbol and a macro series have in common."""
 
     id = dy.String(primary_key=True, description="name at the source and in every table")
     name = dy.String(description="what a person calls it")
@@ -21,23 +21,20 @@ class Symbols(CoreTable):
     required = dy.Bool(description="the nightly fails without it")
     revised = dy.Bool(description="history is restated upstream")
     source = dy.String(description="who is asked for it")
-    unit = dy.String(description="unit of its prices")
-    frequency = dy.String(description="session or calendar_day")
+    unit = dy.String(description="unit as published; prices: their currency or index points")
+    frequency = dy.String(
+        description="days on which it is observed: session, calendar_day, business_day, weekly_wednesday, ..."
+    )
+
+
+class Symbols(CatalogEntries):
+    """The catalog's symbols, for SQL to join on."""
+
     price = dy.String(description="column that returns are made from: close or adj_close")
 
 
-class Series(CoreTable):
+class Series(CatalogEntries):
     """The catalog's macro series, for SQL to join on."""
-
-    id = dy.String(primary_key=True, description="name at the source and in every table")
-    name = dy.String(description="what a person calls it")
-    release_lag_days = dy.Int64(description="days from the observation's date until it can be known", min=-1)
-    role = dy.String(description="what it is for")
-    required = dy.Bool(description="the nightly fails without it")
-    revised = dy.Bool(description="history is restated upstream")
-    source = dy.String(description="who is asked for it")
-    unit = dy.String(description="unit as published")
-    frequency = dy.String(description="how often it is observed")
 
 
 class Pairs(CoreTable):

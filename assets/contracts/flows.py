@@ -31,9 +31,9 @@ class EtfFlows(Mart):
     cumulative_usd_mn = number("USD mn", "net flow of all reported days so far")
 
     @dy.rule()
-    def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
-        """Nothing is used before it was public."""
-        return (pl.col("available_on") > pl.col("date")) & (pl.col("available_on") <= pl.col("as_of"))
+    def known_afterwards(cls) -> pl.Expr:  # noqa: N805
+        """A flow is public after the day it speaks of."""
+        return pl.col("available_on") > pl.col("date")
 
 
 class EarningsExpectations(Mart):
@@ -46,8 +46,3 @@ class EarningsExpectations(Mart):
     publisher = dy.String(primary_key=True, description="who expects it")
     eps_growth_pct = number("percent", "growth of earnings per share over the year before")
     source_note = dy.String(description="where it was read, and what is known of its definition")
-
-    @dy.rule()
-    def published_by_as_of(cls) -> pl.Expr:  # noqa: N805
-        """Nothing is used before it was public."""
-        return pl.col("published_on") <= pl.col("as_of")

@@ -44,11 +44,6 @@ class MarketState(Mart):
         """A record cannot be dated after the row that knows it."""
         return pl.col("record_session") <= pl.col("session")
 
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("session") <= pl.col("as_of")
-
 
 class RollingCorrelations(Mart):
     """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
@@ -69,11 +64,6 @@ class RollingCorrelations(Mart):
     def band_holds_the_estimate(cls) -> pl.Expr:  # noqa: N805
         """A confidence interval contains its own estimate."""
         return pl.col("correlation").is_between(pl.col("ci95_low") - 1e-12, pl.col("ci95_high") + 1e-12)
-
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("session") <= pl.col("as_of")
 
 
 class RelativeStrength(Mart):
@@ -96,11 +86,6 @@ class RelativeStrength(Mart):
         nullable=True,
         description="leading from z-score +1, lagging from -1, tracking between; null without a z-score",
     )
-
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("session") <= pl.col("as_of")
 
 
 class DivergenceEpisodes(Mart):
@@ -154,4 +139,4 @@ class PeakPairs(Mart):
     @dy.rule()
     def confirmed_after_the_peak(cls) -> pl.Expr:  # noqa: N805
         """A peak is known only afterwards."""
-        return (pl.col("confirmed_on") > pl.col("peak_session")) & (pl.col("confirmed_on") <= pl.col("as_of"))
+        return pl.col("confirmed_on") > pl.col("peak_session")

@@ -11,7 +11,7 @@ from typing import ClassVar
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, Table, count, number
+from assets.contracts.base import Mart, Table, ahead, count, number
 
 
 class TargetDecisions(Table):
@@ -89,9 +89,9 @@ class FedLiquidity(Mart):
     net_liquidity_change_13w_usd_bn = number("USD bn", "change over 13 weeks", nullable=True)
 
     @dy.rule()
-    def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
+    def known_afterwards(cls) -> pl.Expr:  # noqa: N805
         """Nothing is used before it was public."""
-        return (pl.col("available_on") > pl.col("date")) & (pl.col("available_on") <= pl.col("as_of"))
+        return pl.col("available_on") > pl.col("date")
 
 
 class PolicyState(Mart):
@@ -115,11 +115,6 @@ class PolicyState(Mart):
         nullable=True, min=0, description="since the target range last changed", metadata={"unit": "days"}
     )
 
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("session") <= pl.col("as_of")
-
 
 class ImpliedRates(Mart):
     """What one fed funds futures contract says of its month: 100 minus the settlement is the average rate expected.
@@ -130,17 +125,12 @@ class ImpliedRates(Mart):
 
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlement")
-    delivery_month = dy.Date(primary_key=True, description="first day of the contract's month")
+    delivery_month = ahead("first day of the contract's month", primary_key=True)
     months_ahead = count("months from the observation's month to the contract's")
     settlement = number("index points", "settlement price")
     implied_rate_pct = number("percent", "expected average effective federal funds rate of the month")
     effective_rate_pct = number("percent", "effective federal funds rate last known on the day (DFF)")
     implied_change_bp = number("basis points", "implied rate minus effective rate")
-
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("observed_on") <= pl.col("as_of")
 
 
 class RatePath(Mart):
@@ -152,7 +142,7 @@ class RatePath(Mart):
 
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
-    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    meeting_date = ahead("last day of the meeting", primary_key=True)
     expected_rate_pct = number(
         "percent", "effective federal funds rate expected after the meeting; null where the path ends", nullable=True
     )
@@ -175,9 +165,9 @@ class RatePath(Mart):
         return pl.col("expected_rate_pct").is_null() == pl.col("path_ends").is_not_null()
 
     @dy.rule()
-    def looks_ahead_from_as_of(cls) -> pl.Expr:  # noqa: N805
-        """Meetings lie ahead, observations do not."""
-        return (pl.col("meeting_date") >= pl.col("observed_on")) & (pl.col("observed_on") <= pl.col("as_of"))
+    def looks_ahead(cls) -> pl.Expr:  # noqa: N805
+        """Meetings of a path lie ahead of its observation."""
+        return pl.col("meeting_date") >= pl.col("observed_on")
 
     @classmethod
     def concerns(cls, rows: pl.DataFrame) -> list[str]:
@@ -195,7 +185,7 @@ class RatePathProbabilities(Mart):
 
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
-    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    meeting_date = ahead("last day of the meeting", primary_key=True)
     target_lower_pct = dy.Float64(
         primary_key=True, description="lower limit of the range", metadata={"unit": "percent"}
     )
@@ -215,8 +205,8 @@ class FedPrograms(Mart):
     program = dy.String(primary_key=True, description="name in every table")
     name = dy.String(description="what a person calls it")
     announced_on = dy.Date(description="day it was made public")
-    program_start = dy.Date(description="day that studies count from")
-    program_end = dy.Date(nullable=True, description="last day of purchases; null while open")
+    program_start = ahead("day that studies count from")
+    program_end = ahead("last day of purchases; null while open", nullable=True)
     announced_usd_bn_per_month = number(
         "USD bn a month", "pace announced at the start, of everything bought; null: none", nullable=True, min=0
     )
@@ -226,11 +216,6 @@ class FedPrograms(Mart):
     operations = count("outright operations known to belong to it")
     accepted_usd_bn = number("USD bn", "accepted in these operations; null: none is known", nullable=True, min=0)
     source = dy.String(description="where the programme is published")
-
-    @dy.rule()
-    def announced_by_as_of(cls) -> pl.Expr:  # noqa: N805
-        """Nothing is told before it was public."""
-        return pl.col("announced_on") <= pl.col("as_of")
 
 
 class TreasuryPurchases(Mart):
@@ -243,7 +228,7 @@ class TreasuryPurchases(Mart):
     may_be_empty = True
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
     operation_date = dy.Date(description="day of the operation; its result is public the same day")
-    settlement_date = dy.Date(nullable=True, description="day the securities change hands")
+    settlement_date = ahead("day the securities change hands", nullable=True)
     operation_type = dy.String(description="as the Desk names it")
     submitted_usd_bn = number("USD bn", "par amount offered by dealers", nullable=True, min=0)
     accepted_usd_bn = number("USD bn", "par amount the Desk took", nullable=True, min=0)
@@ -254,11 +239,6 @@ class TreasuryPurchases(Mart):
     includes_agency_reinvestment = dy.Bool(
         description="true: some of the amount reinvests principal of agency securities, how much is not published"
     )
-
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("operation_date") <= pl.col("as_of")
 
     @dy.rule()
     def takes_no_more_than_offered(cls) -> pl.Expr:  # noqa: N805

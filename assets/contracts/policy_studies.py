@@ -31,9 +31,9 @@ class EasingCycleStudy(Mart):
     )
 
     @dy.rule()
-    def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
+    def known_afterwards(cls) -> pl.Expr:  # noqa: N805
         """Nothing is used before it was public."""
-        return (pl.col("available_on") > pl.col("cycle_start")) & (pl.col("available_on") <= pl.col("as_of"))
+        return pl.col("available_on") > pl.col("cycle_start")
 
 
 class RateSensitivity(Mart):
@@ -70,9 +70,9 @@ class RateSensitivity(Mart):
         return (pl.col("finding") == "not_significant") == (pl.col("p_value") >= 0.05)
 
     @dy.rule()
-    def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
+    def known_afterwards(cls) -> pl.Expr:  # noqa: N805
         """Nothing is used before it was public."""
-        return (pl.col("available_on") > pl.col("session")) & (pl.col("available_on") <= pl.col("as_of"))
+        return pl.col("available_on") > pl.col("session")
 
 
 class LiquidityStudy(Mart):
@@ -99,6 +99,6 @@ class LiquidityStudy(Mart):
     )
 
     @dy.rule()
-    def known_by_as_of(cls) -> pl.Expr:  # noqa: N805
+    def known_afterwards(cls) -> pl.Expr:  # noqa: N805
         """Nothing is used before it was public."""
-        return (pl.col("available_on") > pl.col("program_start")) & (pl.col("available_on") <= pl.col("as_of"))
+        return pl.col("available_on") > pl.col("program_start")

@@ -37,11 +37,6 @@ class CorrelationRegimes(Mart):
         """The three regimes leave no fourth."""
         return (pl.sum_horizontal("p_coupled", "p_decoupled", "p_inverse") - 1).abs() < 1e-9
 
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("session") <= pl.col("as_of")
-
 
 class RegimeSpells(Mart):
     """An unbroken time in one regime, and what both sides earned in it."""

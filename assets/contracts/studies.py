@@ -56,11 +56,6 @@ class BreakoutEvents(Mart):
         """Exactly the followed events have a number of sessions."""
         return pl.col("followed").fill_null(False) == pl.col("sessions_to_follow").is_not_null()
 
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No row is dated after the day it could have been computed."""
-        return pl.col("session") <= pl.col("as_of")
-
 
 class BreakoutStudy(Mart):
     """What followed a benchmark's breakouts, held against what followed any session.
@@ -174,11 +169,6 @@ class LeadLag(Mart):
         """Looking at many lags can only make a finding less certain."""
         return pl.col("p_value_adjusted") >= pl.col("p_value") - 1e-12
 
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No window ends after the day it could have been computed."""
-        return pl.col("last_session") <= pl.col("as_of")
-
 
 class SignalInputs(Table):
     """What a forecast made at the end of one session may look at, for every catalog pair."""
@@ -247,13 +237,6 @@ class RecouplingSignal(Mart):
         """All three columns of the outcome are known, or none is."""
         known = pl.col("resolved_on").is_not_null()
         return (known == pl.col("made_up").is_not_null()) & (known == pl.col("caught_up").is_not_null())
-
-    @dy.rule()
-    def nothing_after_as_of(cls) -> pl.Expr:  # noqa: N805
-        """No forecast and no outcome is dated after the day it could have been known."""
-        return (pl.col("session") <= pl.col("as_of")) & (
-            pl.col("resolved_on").fill_null(pl.col("as_of")) <= pl.col("as_of")
-        )
 
 
 class SignalScorecard(Mart):
