@@ -6,7 +6,7 @@ Here: fixtures used by more than one folder of tests. Not here: facts about one 
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from filelock import FileLock
 
 from assets.catalog import Catalog, load_catalog
 from pipelines import publishing
@@ -22,6 +23,9 @@ from pipelines.settings import Settings
 from pipelines.sources.sample import SampleUpstream
 
 _ROOT = Path(__file__).parents[1]
+ARTICLE_DAY = date(2025, 12, 12)
+
+AsOfRun = Callable[[Settings, date], Settings]
 
 
 class NetworkBlockedError(RuntimeError):
@@ -84,18 +88,41 @@ def sample(catalog: Catalog) -> SampleUpstream:
 
 
 @pytest.fixture(scope="session")
-def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def sample_home(shared: Path) -> Settings:
     """A home with one published nightly on the simulated market; tests read it and leave it as it is."""
-    settings = Settings(source="sample", home=tmp_path_factory.mktemp("sample"))
-    succeed(run_job(settings, "nightly"))
-    return settings
+    return published_once(shared, Settings(source="sample", home=shared / "sample"))
 
 
 @pytest.fixture(scope="session")
-def history_home(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def history_home(shared: Path, history: Path) -> Settings:
     """A home with one published nightly on the real history."""
-    settings = Settings(source="files", files=history, home=tmp_path_factory.mktemp("history"))
-    succeed(run_job(settings, "nightly"))
+    return published_once(shared, Settings(source="files", files=history, home=shared / "history"))
+
+
+@pytest.fixture(scope="session")
+def article(as_of_run: AsOfRun, history_home: Settings) -> Settings:
+    """The real history as it could have been computed at the end of the article's day."""
+    return as_of_run(history_home, ARTICLE_DAY)
+
+
+@pytest.fixture(scope="session")
+def as_of_run(shared: Path) -> AsOfRun:
+    """A nightly as of an earlier day beside the one of today."""
+    return lambda home, as_of: published_once(shared, home.model_copy(update={"as_of": as_of}))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all processes of one test run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+def published_once(shared: Path, settings: Settings) -> Settings:
+    """Publish a nightly that whichever process comes first computes for all of them."""
+    with FileLock(shared / f"{settings.home.name}.lock"):
+        if not (settings.tree / "marts" / "current").exists():
+            succeed(run_job(settings, "nightly"))
     return settings
 
 

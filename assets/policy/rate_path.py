@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 import polars as pl
 
@@ -71,13 +73,12 @@ def _paths(
     decisions = target_decisions.sort("meeting_date")
     decided = decisions["meeting_date"].to_list()
     ranges = decisions.select("target_lower_pct", "target_upper_pct").rows()
-    curves = implied_rates.sort("observed_on", "delivery_month").partition_by("observed_on", maintain_order=True)
-    for curve in curves:
-        day: date = curve["observed_on"][0]
+    settlements = implied_rates.sort("observed_on").select("observed_on", "delivery_month", "settlement").iter_rows()
+    for day, curve in groupby(settlements, key=itemgetter(0)):
         last = bisect_left(decided, day)  # decisions taken before the day
         if last:
             yield solve_path(
-                dict(curve.select("delivery_month", "settlement").iter_rows()),
+                {month: price for _, month, price in curve},
                 _known_meetings(calendar, reference.cancelled_meetings, day),
                 day,
                 ranges[last - 1],

@@ -14,21 +14,11 @@ from polars.testing import assert_frame_equal
 
 from assets.marts.claims import CLAIMS
 from assets.reference import load_fomc_calendar
-from pipelines.runs import run_job
 from pipelines.settings import Settings
 from quant.fedwatch import rate_path
-from tests.conftest import mart, succeed
+from tests.conftest import ARTICLE_DAY, mart
 
-ARTICLE_DAY = date(2025, 12, 12)
 PROGRAM = "reserve_management_2025"
-
-
-@pytest.fixture(scope="module")
-def article(history_home: Settings) -> Settings:
-    """Everything as it could have been computed at the end of the article's day."""
-    settings = history_home.model_copy(update={"as_of": ARTICLE_DAY})
-    succeed(run_job(settings, "nightly"))
-    return settings
 
 
 @pytest.fixture

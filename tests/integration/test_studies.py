@@ -12,9 +12,8 @@ from polars.testing import assert_frame_equal
 
 from assets.catalog import load_catalog
 from assets.studies import PATH, StudiesError, load_studies
-from pipelines.runs import run_job
 from pipelines.settings import Settings
-from tests.conftest import mart, succeed
+from tests.conftest import AsOfRun, mart
 
 EVENT = ["benchmark", "asset", "session"]
 FORECAST = ["session", "horizon_sessions"]
@@ -23,13 +22,11 @@ WHEN = [("sample_home", date(2025, 3, 14)), ("sample_home", date(2025, 12, 12)),
 
 
 @pytest.fixture(scope="module", params=WHEN, ids=lambda p: f"{p[0]}-{p[1]}")
-def homes(request: pytest.FixtureRequest) -> tuple[Settings, Settings]:
+def homes(request: pytest.FixtureRequest, as_of_run: AsOfRun) -> tuple[Settings, Settings]:
     """The marts as of an earlier day, and those of today."""
     name, as_of = request.param
     later: Settings = request.getfixturevalue(name)
-    early = later.model_copy(update={"as_of": as_of})
-    succeed(run_job(early, "marts"))
-    return early, later
+    return as_of_run(later, as_of), later
 
 
 def pairs(homes: tuple[Settings, Settings], name: str, key: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
