@@ -28,17 +28,8 @@ def policy() -> Policy:
 
 @pytest.fixture(autouse=True)
 def no_machine_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a proxy nor a key of the machine reaches a test."""
-    for name in (
-        "FRED_API_KEY",
-        "HTTP_PROXY",
-        "http_proxy",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    """No key of the machine reaches a test."""
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
 
 
 class Recordings:
