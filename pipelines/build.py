@@ -28,6 +28,7 @@ from pipelines.io import WarehouseIOManager
 from pipelines.jobs import JOBS
 from pipelines.publishing import Publisher
 from pipelines.schedules import SCHEDULES
+from pipelines.sensors import alert_sensors
 from pipelines.settings import Settings
 from pipelines.sources.select import select_upstream
 from pipelines.warehouse import Warehouse, open_warehouse
@@ -57,6 +58,7 @@ def build_defs(
         resources={**_resources(settings), **(overrides or {})},
         jobs=JOBS,
         schedules=SCHEDULES,
+        sensors=alert_sensors(settings),
         executor=dg.in_process_executor,
         loggers=loggers,
     )

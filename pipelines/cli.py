@@ -132,11 +132,14 @@ def dictionary(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    alert: Annotated[bool, typer.Option("--alert", help="also send a test message to every alert address")] = False,
+) -> None:
     """Look at configuration, services, key, clock, disk and lock, and say what to do about each."""
-    from pipelines.doctor import examine
+    from pipelines.doctor import examine, try_alerts
 
-    findings = examine(_settings())
+    settings = _settings()
+    findings = [*examine(settings), *(try_alerts(settings) if alert else [])]
     for finding in findings:
         typer.echo(f"{'ok ' if finding.ok else 'NO '} {finding.name}: {finding.detail}")
         if finding.remedy:

@@ -20,6 +20,7 @@ import httpx
 import psutil
 from curl_cffi.requests.exceptions import RequestException
 
+from pipelines import courier
 from pipelines.settings import Settings
 from pipelines.sources import farside, fred, nyfed
 from pipelines.sources.errors import KeyRejected, SourceError
@@ -54,7 +55,13 @@ class Reply:
 def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock | None = None) -> list[Finding]:
     """All findings, in the order a person would look. config: other addresses than the real services'."""
     clock = clock or SystemClock()
-    findings = [configuration(settings), home(settings.home), disk(settings.home), lock(settings.home)]
+    findings = [
+        configuration(settings),
+        home(settings.home),
+        disk(settings.home),
+        lock(settings.home),
+        alert_addresses(settings),
+    ]
     if settings.source != "live":
         told = f"the source is {settings.source}: no service is needed"
         return [*findings, Finding("services", True, told)]
@@ -115,6 +122,30 @@ def lock(folder: Path) -> Finding:
         remedy = f"Give this user read and write access to {path}"
         return Finding("lock", False, f"{path} cannot be opened ({type(error).__name__})", remedy)
     return Finding("lock", True, f"{path} is free")
+
+
+def alert_addresses(settings: Settings) -> Finding:
+    """Would anybody be told? The addresses are not shown: they hold tokens."""
+    addresses = settings.alert_urls
+    if not addresses:
+        return Finding("alerts", True, "off: set RECOUPLE_ALERT_URLS to be told of changes and failed nights")
+    wrong = [str(n) for n, address in enumerate(addresses, 1) if not courier.understood(address)]
+    if not wrong:
+        return Finding("alerts", True, f"addresses understood: {len(addresses)}; `recouple doctor --alert` tries them")
+    told = f"of {len(addresses)} addresses in RECOUPLE_ALERT_URLS, number {', '.join(wrong)} cannot be understood"
+    return Finding("alerts", False, told, "Write it as Apprise's documentation of the service does; spaces part two")
+
+
+def try_alerts(settings: Settings) -> list[Finding]:
+    """Send one message to every address, without waiting for a night that brings news."""
+    text = "A test of the alerts, asked for by `recouple doctor --alert`."
+    findings = []
+    for number, address in enumerate(settings.alert_urls, 1):
+        taken = courier.delivered(address, "Recouple: a test", text)
+        told = "took the test message" if taken else "did not take the test message"
+        remedy = "" if taken else "Check the address, its token, and the network between here and the service"
+        findings.append(Finding(f"alert address {number}", taken, told, remedy))
+    return findings
 
 
 def _holder(path: Path) -> str:

@@ -31,6 +31,7 @@ class Settings(BaseModel):
     home: Path = Path("data")
     as_of: date | None = None
     fred_api_key: SecretStr | None = None
+    alert_urls: tuple[SecretStr, ...] = ()
     lock_wait_seconds: float = 60.0
     keep_runs_hours: float = 48.0
 
@@ -47,6 +48,7 @@ class Settings(BaseModel):
             home=Path(environ.get("RECOUPLE_HOME") or "data").absolute(),
             as_of=_day("RECOUPLE_AS_OF", environ.get("RECOUPLE_AS_OF")),
             fred_api_key=SecretStr(key) if key else None,
+            alert_urls=tuple(SecretStr(url) for url in environ.get("RECOUPLE_ALERT_URLS", "").split()),
             lock_wait_seconds=_seconds(environ, "RECOUPLE_LOCK_WAIT_SECONDS", 60.0),
             keep_runs_hours=_seconds(environ, "RECOUPLE_KEEP_RUNS_HOURS", 48.0),
         )

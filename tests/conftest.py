@@ -25,6 +25,8 @@ from pipelines.sources.sample import SampleUpstream
 _ROOT = Path(__file__).parents[1]
 ARTICLE_DAY = date(2025, 12, 12)
 
+NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
+
 AsOfRun = Callable[[Settings, date], Settings]
 
 
@@ -34,7 +36,10 @@ class NetworkBlockedError(RuntimeError):
 
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
-    """Connections go to loopback or nowhere."""
+    """Connections go to loopback or nowhere.
+
+    libcurl and other programs open sockets that Python never sees: a proxy that refuses every connection stops those.
+    """
     real = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -44,7 +49,16 @@ def no_network() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
+        for scheme in ("http", "https", "all"):
+            _set_in_either_case(patch, f"{scheme}_proxy", NOWHERE)
+        _set_in_either_case(patch, "no_proxy", "127.0.0.1,localhost")
         yield
+
+
+def _set_in_either_case(patch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Some programs read the one, some the other."""
+    patch.setenv(name, value)
+    patch.setenv(name.upper(), value)
 
 
 draw_brief = publishing._draw_brief

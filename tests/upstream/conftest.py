@@ -14,6 +14,16 @@ from tests.upstream.services import FakeClock
 
 QUICK = Policy(timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0)
 
+NIGHTS = [
+    ("timelapse_AAPL_01_20250815_1735Z_open", datetime(2025, 8, 15, 17, 58, tzinfo=UTC)),
+    ("timelapse_AAPL_02_20250815_2000Z_justclosed", datetime(2025, 8, 15, 20, 59, tzinfo=UTC)),
+    ("timelapse_AAPL_03_20250815_final", datetime(2025, 8, 16, 2, 34, tzinfo=UTC)),
+    ("timelapse_AAPL_04_20250825_1638Z_open", datetime(2025, 8, 25, 16, 39, tzinfo=UTC)),
+    ("timelapse_AAPL_05_20250825_2000Z_justclosed", datetime(2025, 8, 25, 21, 42, tzinfo=UTC)),
+    ("timelapse_AAPL_06_20250825_final", datetime(2025, 8, 26, 2, 19, tzinfo=UTC)),
+]
+"""The recorded days of AAPL, in order: each answer with the moment it was given."""
+
 
 @pytest.fixture
 def clock() -> FakeClock:
@@ -28,17 +38,8 @@ def policy() -> Policy:
 
 @pytest.fixture(autouse=True)
 def no_machine_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a proxy nor a key of the machine reaches a test."""
-    for name in (
-        "FRED_API_KEY",
-        "HTTP_PROXY",
-        "http_proxy",
-        "HTTPS_PROXY",
-        "https_proxy",
-        "ALL_PROXY",
-        "all_proxy",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    """No key of the machine reaches a test."""
+    monkeypatch.delenv("FRED_API_KEY", raising=False)
 
 
 class Recordings:

@@ -57,7 +57,7 @@ def test_all_is_well(clinic: Clinic) -> None:
     findings = clinic.findings()
     assert [f for f in findings.values() if not f.ok] == []
     assert set(findings) == {
-        *("configuration", "home", "disk", "lock", "FRED_API_KEY", "clock"),
+        *("configuration", "home", "disk", "lock", "alerts", "FRED_API_KEY", "clock"),
         *("service Yahoo", "service FRED", "service New York Fed", "service Farside (optional)"),
     }
 
@@ -142,4 +142,22 @@ def test_a_warehouse_in_use_is_told_with_its_holder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["files", "sample"])
 def test_offline_sources_ask_no_service(tmp_path: Path, source: str) -> None:
     settings = Settings.model_validate({"source": source, "files": tmp_path, "home": tmp_path})
-    assert [f.name for f in examine(settings)] == ["configuration", "home", "disk", "lock", "services"]
+    assert [f.name for f in examine(settings)] == [*("configuration", "home", "disk", "lock", "alerts", "services")]
+
+
+def test_alert_addresses_are_looked_at_without_sending_or_showing_them(tmp_path: Path) -> None:
+    good, wrong = SecretStr("json://t0k3n@127.0.0.1:9/t0k3n"), SecretStr("nonsense://t0k3n")
+    assert doctor.alert_addresses(Settings(alert_urls=(good,))).ok
+    finding = doctor.alert_addresses(Settings(alert_urls=(good, wrong)))
+    assert (finding.ok, "of 2 addresses" in finding.detail, "number 2 cannot" in finding.detail) == (False, True, True)
+    assert "t0k3n" not in repr(finding)
+    assert "off" in doctor.alert_addresses(Settings()).detail
+
+
+def test_a_test_message_is_sent_on_demand(tmp_path: Path) -> None:
+    with loopback({"chat": lambda request: Answer("")}, tmp_path) as server:
+        taken = SecretStr(server.url("chat").replace("http:", "json:"))
+        findings = doctor.try_alerts(Settings(alert_urls=(taken, SecretStr("json://127.0.0.1:9"))))
+        assert server.count() == 1
+    assert [finding.ok for finding in findings] == [True, False]
+    assert findings[1].remedy

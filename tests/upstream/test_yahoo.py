@@ -23,7 +23,7 @@ from pipelines.sources.yahoo import (
     fed_funds_contracts,
     sessions_between,
 )
-from tests.upstream.conftest import Recordings
+from tests.upstream.conftest import NIGHTS, Recordings
 from tests.upstream.loopback import DROP, Answer, Request, answering, loopback, rewriting, status
 from tests.upstream.services import FakeClock, YahooWorld
 
@@ -297,14 +297,6 @@ def replay(name: str, recordings: Recordings, market: Market, asked: Symbol, now
 
 
 AAPL = symbol("AAPL", role="fund")
-NIGHTS = [
-    ("timelapse_AAPL_01_20250815_1735Z_open", datetime(2025, 8, 15, 17, 58, tzinfo=UTC)),
-    ("timelapse_AAPL_02_20250815_2000Z_justclosed", datetime(2025, 8, 15, 20, 59, tzinfo=UTC)),
-    ("timelapse_AAPL_03_20250815_final", datetime(2025, 8, 16, 2, 34, tzinfo=UTC)),
-    ("timelapse_AAPL_04_20250825_1638Z_open", datetime(2025, 8, 25, 16, 39, tzinfo=UTC)),
-    ("timelapse_AAPL_05_20250825_2000Z_justclosed", datetime(2025, 8, 25, 21, 42, tzinfo=UTC)),
-    ("timelapse_AAPL_06_20250825_final", datetime(2025, 8, 26, 2, 19, tzinfo=UTC)),
-]
 
 
 def test_replayed_nights_never_call_a_live_bar_final(recordings: Recordings, market: Market) -> None:
