@@ -8,13 +8,12 @@ import pkgutil
 import sys
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import Figure
+from benchmarks.figures import CONSOLE, Figure
 
 OUTPUT = Path(__file__).with_name("latest.json")
-_NOT_BENCHMARKS = {"__main__", "figures", "plain_nightly"}
+_NOT_BENCHMARKS = {"__main__", "figures", "known_truth", "plain_nightly", "regime_peers"}
 
 
 def main(wanted: list[str]) -> None:
@@ -38,7 +37,7 @@ def _print(figures: list[Figure]) -> None:
             f"{v:.4g}" if isinstance(v, int | float) else "" for v in (f["value"], f["baseline_value"], f["ratio"])
         ]
         table.add_row(f["name"], numbers[0], f["unit"], f["baseline"] or "", numbers[1], numbers[2])
-    Console().print(table)
+    CONSOLE.print(table)
 
 
 if __name__ == "__main__":

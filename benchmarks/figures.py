@@ -1,11 +1,16 @@
 """The shape of a benchmark's result.
 
-Here: one row of `benchmarks/latest.json`. Not here: how it is measured.
+Here: one row of `benchmarks/latest.json`, where tables are printed. Not here: how it is measured.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TypedDict
+
+from rich.console import Console
+
+CONSOLE = Console(width=None if sys.stdout.isatty() else 160)  # a file has no width, and 80 would fold every name
 
 
 class Figure(TypedDict):

@@ -7,11 +7,7 @@ both of which live beside the repository and are skipped, audibly, when absent.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,9 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from benchmarks.known_truth import beside_repository, known_truth_suite, market
 from quant.copula import COPULA_DOF, log_density
 from quant.margins import MarginState, signed_tails
-from quant.regimes import RegimeParameters, classify, filter_regimes, label_with_hysteresis
+from quant.regimes import RegimeParameters, classify, filter_regimes
 
 FloatArray = NDArray[np.float64]
 Row = dict[str, Any]
@@ -49,40 +46,14 @@ def _row(name: str, value: float, unit: str, baseline: str | None = None, refere
     }
 
 
-def _beside_repository(*parts: str) -> Path | None:
-    for folder in Path(__file__).resolve().parents:
-        path = folder.joinpath("shared", *parts)
-        if path.exists():
-            return path
-    print(f"skipped: shared/{'/'.join(parts)} not found beside the repository", file=sys.stderr)
-    return None
-
-
-def _suite() -> ModuleType | None:
-    path = _beside_repository("eval", "regime_suite.py")
-    if path is None:
-        return None
-    spec = importlib.util.spec_from_file_location("regime_suite", path)
-    if spec is None or spec.loader is None:
-        return None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["regime_suite"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def _known_truth() -> list[Row]:
-    suite = _suite()
+    suite = known_truth_suite()
     if suite is None:
         return []
     rows: list[Row] = []
     for scenario in suite.SCENARIOS:
-        market = suite.simulate(scenario, PATHS, salt=SALT)
-        oracle = suite.oracle_probs(market)
-        oracle_labels = np.array([label_with_hysteresis(p) for p in oracle])
-        best = suite.score(oracle_labels, market["labels"], oracle)
-        found = [classify(r.copy()) for r in market["returns"]]
-        ours = suite.score(np.array([a for a, _ in found]), market["labels"], np.array([p for _, p in found]))
+        known = market(suite, scenario, PATHS, SALT)
+        best, ours = known.oracle.scores, known.judge(classify).scores
         for key, unit in (
             ("accuracy", "share of days"),
             ("false_per_year", "1/year"),
@@ -115,7 +86,7 @@ def _seconds(task: Any) -> float:
 
 
 def _real_history() -> list[Row]:
-    path = _beside_repository("data", "prices.parquet")
+    path = beside_repository("data", "prices.parquet")
     if path is None:
         return []
     rows: list[Row] = []

@@ -19,6 +19,7 @@ from quant.events import (
     circular_shift_test,
     event_mean_interval,
     forward_returns,
+    hit_rate_interval,
     quiet_sessions,
     resampled_days,
 )
@@ -54,19 +55,35 @@ def _breakouts(markets: int, quiet: int) -> Iterator[Figure]:
         for name, which in (("mean return", 0), ("hit rate", 1)):
             yield _rejections(f"breakout study, quiet {quiet}, {name}, {horizon}", [t[which].p_value[k] for t in tests])
     yield _rejections(f"breakout study, quiet {quiet}, family", [t[0].p_value_family for t in tests])
-    if quiet == 20:
-        yield from _coverage(drawn)
+    yield from _coverage(drawn, quiet)
 
 
-def _coverage(drawn: list[tuple[FloatArray, BoolArray]]) -> Iterator[Figure]:
-    """Intervals of the hit rate against the rate of all markets together."""
+def _coverage(drawn: list[tuple[FloatArray, BoolArray]], quiet: int) -> Iterator[Figure]:
+    """Intervals against the rate or mean of all markets together, and how wide those of the hit rate are."""
     for k, horizon in enumerate(HORIZONS):
-        truth = np.mean([np.nanmean(np.where(np.isnan(f[:, k]), np.nan, f[:, k] > 0)) for f, _ in drawn])
         days = resampled_days(SESSIONS, horizon, 399, seed=horizon)
-        intervals = [event_mean_interval(np.where(np.isnan(f[:, k]), np.nan, f[:, k] > 0), e, days) for f, e in drawn]
-        known = [(low, high) for low, high in intervals if np.isfinite(low)]
-        held = float(np.mean([low <= truth <= high for low, high in known]))
-        yield compared(f"breakout study, hit rate interval holds the truth, {horizon}", held, "share", "nominal", 0.95)
+        returns = [f[:, k] for f, _ in drawn]
+        rises = [np.where(np.isnan(f), np.nan, f > 0) for f in returns]
+        marks = [e for _, e in drawn]
+        hits = [hit_rate_interval(r, e, horizon) for r, e in zip(rises, marks, strict=True)]
+        means = [event_mean_interval(r, e, days, horizon) for r, e in zip(returns, marks, strict=True)]
+        study = f"breakout study, quiet {quiet}, {horizon}"
+        yield compared(f"{study}: hit rate interval holds the truth", _held(hits, rises), "share", "nominal", 0.95)
+        yield compared(f"{study}: mean interval holds the truth", _held(means, returns), "share", "nominal", 0.95)
+        width = float(np.nanmean([high - low for low, high in hits]))
+        yield Figure(
+            name=f"{study}: width of the hit rate interval",
+            value=width,
+            unit="fraction",
+            baseline=None,
+            baseline_value=None,
+            ratio=None,
+        )
+
+
+def _held(intervals: list[tuple[float, float]], outcomes: list[FloatArray]) -> float:
+    truth = np.mean([np.nanmean(outcome) for outcome in outcomes])
+    return float(np.mean([low <= truth <= high for low, high in intervals if np.isfinite(low)]))
 
 
 def _lead_lag(markets: int, sessions: int) -> Iterator[Figure]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -157,20 +158,75 @@ def resampled_days(length: int, block: int, replications: int, seed: int) -> Flo
     return np.stack([np.bincount(days, minlength=length) for days in draws]).astype(np.float64)
 
 
-def event_mean_interval(
-    outcome: FloatArray, events: BoolArray, days: FloatArray, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of the mean outcome on event days.
+def effective_hits(rows: IntArray, horizon: int) -> float:
+    """How many independent events say as much about a hit rate as these, whose outcomes overlap; 0 for none.
 
-    outcome: float64[T], NaN where unknown; events: bool[T]; days: float64[B, T] from `resampled_days`, with blocks at
-    least as long as the outcome's horizon, so that overlapping outcomes are drawn together. Replications that draw no
-    event are left out. NaN with fewer than five events of known outcome.
+    rows: int64[K], positions of the events; horizon: sessions their outcomes last. Two sums of a walk that share a
+    part s of their steps have signs with correlation 2/pi * arcsin(s) (Sheppard 1899); the effective number is Kish's
+    (1965), K^2 over the sum of all correlations.
+    """
+    return _effective(2.0 / np.pi * np.arcsin(_overlap(rows, horizon)))
+
+
+def hit_rate_interval(rises: FloatArray, events: BoolArray, horizon: int, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the hit rate on event days: Wilson (1927) on the effective number of events.
+
+    rises: float64[T], 1 or 0, NaN where unknown; events: bool[T]; horizon: sessions an outcome lasts. Within [0, 1],
+    and honest where every event was a hit, which resampling them would call certain. On simulated markets a nominal
+    95% holds the true rate in 94 to 97% of cases from 5 to 126 sessions (benchmarks/studies.py), where percentiles of
+    the stationary bootstrap held it in 87 to 94% with wider intervals up to 63 sessions. NaN with fewer than five
+    events of known outcome.
+    """
+    rows = np.flatnonzero(events & np.isfinite(rises))
+    if len(rows) < FEWEST_FOR_INTERVAL:
+        return float("nan"), float("nan")
+    number, rate = effective_hits(rows, horizon), float(rises[rows].mean())
+    z2 = float(ndtri((1 + level) / 2)) ** 2
+    centre = (rate + z2 / (2 * number)) / (1 + z2 / number)
+    half = np.sqrt(z2 * (rate * (1 - rate) / number + z2 / (4 * number**2))) / (1 + z2 / number)
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def _overlap(rows: IntArray, horizon: int) -> FloatArray:
+    """Share of their sessions that the outcomes of every two events have in common: float64[K, K]."""
+    apart = np.abs(np.subtract.outer(rows, rows))
+    shared: FloatArray = np.clip(1.0 - apart / horizon, 0.0, 1.0)
+    return shared
+
+
+def _effective(correlation: FloatArray) -> float:
+    return len(correlation) ** 2 / float(correlation.sum()) if len(correlation) else 0.0
+
+
+def event_mean_interval(
+    outcome: FloatArray, events: BoolArray, days: FloatArray, horizon: int, level: float = 0.95
+) -> tuple[float, float]:
+    """Bootstrap interval of the mean outcome on event days, no tighter than its effective number of events allows.
+
+    outcome: float64[T], returns over `horizon` sessions, NaN where unknown; events: bool[T]; days: float64[B, T] from
+    `resampled_days`, with blocks at least as long as the horizon, so that overlapping outcomes are drawn together.
+    Replications that draw no event are left out. Few events resampled vary less than few events do: where a t interval
+    on their effective number (Kish 1965, outcomes correlated by the share of sessions in common) is wider than a normal
+    one with the bootstrap's deviation, the percentiles are stretched about the mean by that ratio. On simulated markets
+    a nominal 95% then holds the true mean in 91 to 95% of cases, without it in 81 to 92% (benchmarks/studies.py). NaN
+    with fewer than five events of known outcome.
     """
     rows = np.flatnonzero(events & np.isfinite(outcome))
     if len(rows) < FEWEST_FOR_INTERVAL:
         return float("nan"), float("nan")
-    drawn = days[:, rows]
+    drawn, mean = days[:, rows], outcome[rows].mean()
     number = drawn.sum(axis=1)
-    means = (drawn @ outcome[rows])[number > 0] / number[number > 0]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    deviations = (drawn @ outcome[rows])[number > 0] / number[number > 0] - mean
+    low, high = np.quantile(deviations, [(1 - level) / 2, (1 + level) / 2])
+    stretch = _stretch(outcome[rows], _effective(_overlap(rows, horizon)), float(deviations.std()), level)
+    return float(mean + stretch * low), float(mean + stretch * high)
+
+
+def _stretch(outcome: FloatArray, number: float, deviation: float, level: float) -> float:
+    """Half width of a t interval on `number` effective events over that of a normal one; 1 where it is no wider."""
+    freedom = max(number - 1.0, 1.0)
+    standard_error = np.sqrt(outcome.var() / freedom)
+    if not deviation > 0:
+        return 1.0
+    tail = (1 + level) / 2
+    return max(1.0, float(stdtrit(freedom, tail) * standard_error / (ndtri(tail) * deviation)))

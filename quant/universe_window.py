@@ -59,11 +59,13 @@ def latest_pairs(window_returns: FloatArray, min_observations: int | None = None
     square = complete_rows(rows, complete, complete)
     if complete.size < len(state):
         square = _spread(square, complete, len(state))
+    if not gappy.size:
+        return square
     partial = gappy_rows(rows, gappy, needed)
     square[gappy, :] = partial
     square[:, gappy] = partial.T
     # Both sides of a gappy pair were computed and may differ in the last bit.
-    return np.triu(square) + np.triu(square, 1).T if gappy.size else square
+    return np.triu(square) + np.triu(square, 1).T
 
 
 def as_window(window_returns: FloatArray, min_observations: int | None) -> tuple[FloatArray, int]:
@@ -136,7 +138,8 @@ def _spread(square: FloatArray, complete: IndexArray, columns: int) -> FloatArra
     return spread
 
 
-@njit(cache=True)
+# Without numpy's error model every division is checked for zero, and the last loop could not be vectorised.
+@njit(cache=True, error_model="numpy")
 def _without_gaps(u, present, observed, gap_rows, gap_columns, gappy, needed, products):  # type: ignore[no-untyped-def]
     """Turn products u_i'u_j, u zero in gaps, into correlations on joint rows; True where that loses
     precision.
@@ -147,31 +150,34 @@ def _without_gaps(u, present, observed, gap_rows, gap_columns, gappy, needed, pr
     doubtful = np.zeros(products.shape, np.bool_)
     sums = u.sum(axis=0)
     squares = (u * u).sum(axis=0)
+    joint, own_sum, own_square, other_sum, other_square = np.empty((5, columns))
+    series = u.T.copy()
     for k in range(gappy.size):
         i = gappy[k]
-        joint = observed.copy()
-        other_sum = sums.copy()
-        other_square = squares.copy()
+        joint[:] = observed
+        other_sum[:] = sums
+        other_square[:] = squares
         for s in range(len(u)):
             if not present[s, i]:
-                joint -= present[s]
-                other_sum -= u[s]
-                other_square -= u[s] * u[s]
-        own_sum = np.full(columns, sums[i])
-        own_square = np.full(columns, squares[i])
-        for s, j in zip(gap_rows, gap_columns):  # noqa: B905 (not known to numba)
-            own_sum[j] -= u[s, i]
-            own_square[j] -= u[s, i] * u[s, i]
+                for j in range(columns):
+                    joint[j] -= present[s, j]
+                    other_sum[j] -= u[s, j]
+                    other_square[j] -= u[s, j] * u[s, j]
+        own_sum[:] = sums[i]
+        own_square[:] = squares[i]
+        for g in range(gap_rows.size):
+            missed = series[i, gap_rows[g]]
+            own_sum[gap_columns[g]] -= missed
+            own_square[gap_columns[g]] -= missed * missed
+        row, doubts = products[k], doubtful[k]
         for j in range(columns):
-            if joint[j] < needed:
-                products[k, j] = np.nan
-                continue
             own = own_square[j] - own_sum[j] * own_sum[j] / joint[j]
             other = other_square[j] - other_sum[j] * other_sum[j] / joint[j]
-            if own > SMALLEST_REMAINDER * squares[i] and other > SMALLEST_REMAINDER * squares[j]:
-                products[k, j] = (products[k, j] - own_sum[j] * other_sum[j] / joint[j]) / np.sqrt(own * other)
-            else:
-                doubtful[k, j] = True
+            precise = (own > SMALLEST_REMAINDER * squares[i]) & (other > SMALLEST_REMAINDER * squares[j])
+            known = joint[j] >= needed
+            value = (row[j] - own_sum[j] * other_sum[j] / joint[j]) / np.sqrt(own * other)
+            row[j] = value if known else np.nan
+            doubts[j] = known & (not precise)
     return doubtful
 
 

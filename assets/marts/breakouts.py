@@ -20,8 +20,10 @@ from quant.events import (
     FloatArray,
     IntArray,
     circular_shift_test,
+    effective_hits,
     event_mean_interval,
     forward_returns,
+    hit_rate_interval,
     independent_events,
     quiet_sessions,
     resampled_days,
@@ -118,8 +120,8 @@ def _study(
         horizon, drawn = entry.horizons_sessions[cell % horizons], days[cell % horizons]
         returns, rises, follows = outcomes.returns[:, cell], outcomes.rises[:, cell], outcomes.follows[:, cell]
         rows = np.flatnonzero(events & np.isfinite(returns))
-        hit_low, hit_high = event_mean_interval(rises, events, drawn)
-        mean_low, mean_high = event_mean_interval(returns, events, drawn)
+        hit_low, hit_high = hit_rate_interval(rises, events, horizon)
+        mean_low, mean_high = event_mean_interval(returns, events, drawn, horizon)
         yield {
             "asset": entry.assets[cell // horizons],
             "horizon_sessions": horizon,
@@ -141,7 +143,8 @@ def _study(
             "baseline_follow_rate": _mean(follows),
             "method": (
                 f"p-values one-sided, all {len(events)} rotations of the events around the sample, family of "
-                f"{outcomes.returns.shape[1]} by the largest; intervals by stationary bootstrap, "
+                f"{outcomes.returns.shape[1]} by the largest; interval of the hit rate by Wilson on "
+                f"{effective_hits(rows, horizon):.1f} effective events, of the mean by stationary bootstrap, "
                 f"{len(drawn)} draws of blocks of mean length {horizon} sessions"
             ),
         }

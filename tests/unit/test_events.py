@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from quant.events import (
     circular_shift_test,
+    effective_hits,
     event_mean_interval,
     forward_returns,
+    hit_rate_interval,
     independent_events,
     quiet_sessions,
     resampled_days,
@@ -123,14 +125,64 @@ def test_resampled_days_are_whole_samples_and_the_same_for_the_same_seed() -> No
 
 @settings(max_examples=20)
 @given(seeds)
-def test_an_interval_lies_within_the_outcomes_and_needs_five_events(seed: int) -> None:
+def test_an_interval_holds_the_mean_and_needs_five_events(seed: int) -> None:
     outcomes, events = study(seed, cells=1)
     days = resampled_days(120, 5, 99, seed=2)
-    low, high = event_mean_interval(outcomes[:, 0], events, days)
-    if (events & np.isfinite(outcomes[:, 0])).sum() < 5:
+    low, high = event_mean_interval(outcomes[:, 0], events, days, 5)
+    known = events & np.isfinite(outcomes[:, 0])
+    if known.sum() < 5:
         assert np.isnan(low) and np.isnan(high)
     else:
-        assert np.nanmin(outcomes[events]) <= low <= high <= np.nanmax(outcomes[events])
+        assert low <= outcomes[known, 0].mean() <= high
+        other = event_mean_interval(3 * outcomes[:, 0] - 2, events, days, 5)
+        assert other == pytest.approx((3 * low - 2, 3 * high - 2))
+
+
+def test_the_more_outcomes_overlap_the_wider_is_the_interval_of_their_mean() -> None:
+    outcomes, events = study(5, length=400, cells=1)
+    days = resampled_days(400, 20, 199, seed=2)
+    widths = np.diff([event_mean_interval(outcomes[:, 0], events, days, horizon) for horizon in (1, 20, 60)], axis=1)
+    assert (np.diff(widths[:, 0]) > 0).all()
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, unique=True).map(sorted), st.integers(1, 130))
+def test_effective_events_are_as_many_as_the_events_only_where_no_outcomes_overlap(
+    rows: list[int], horizon: int
+) -> None:
+    number = effective_hits(np.array(rows, np.int64), horizon)
+    assert 1 <= number <= len(rows) + 1e-9
+    overlapping = len(rows) > 1 and min(np.diff(rows)) < horizon
+    assert (number < len(rows) - 1e-9) == overlapping
+
+
+@given(seeds, st.integers(1, 60))
+def test_a_hit_rate_interval_holds_the_rate_and_lies_within_zero_and_one(seed: int, horizon: int) -> None:
+    outcomes, events = study(seed, cells=1)
+    rises = np.where(np.isnan(outcomes[:, 0]), np.nan, outcomes[:, 0] > 0)
+    low, high = hit_rate_interval(rises, events, horizon)
+    known = rises[events & np.isfinite(rises)]
+    if len(known) < 5:
+        assert np.isnan(low) and np.isnan(high)
+    else:
+        assert 0 <= low <= known.mean() <= high <= 1
+        assert hit_rate_interval(1 - rises, events, horizon) == pytest.approx((1 - high, 1 - low))
+
+
+def test_hits_only_are_not_certainty() -> None:
+    events = np.arange(400) % 50 == 0
+    low, high = hit_rate_interval(np.ones(400), events, 20)
+    assert 0.5 < low < 0.95
+    assert high == 1
+
+
+def test_a_nominal_95_percent_of_hit_rate_intervals_hold_the_truth_at_every_horizon() -> None:
+    rng = np.random.default_rng(12)
+    markets = [_rises_and_events(rng) for _ in range(250)]
+    for k, horizon in enumerate(HIT_HORIZONS):
+        truth = np.mean([np.nanmean(rises[:, k]) for rises, _ in markets])
+        intervals = [hit_rate_interval(rises[:, k], events, horizon) for rises, events in markets]
+        held = np.mean([low <= truth <= high for low, high in intervals if np.isfinite(low)])
+        assert 0.91 < held < 0.99, horizon
 
 
 def test_markets_without_an_effect_are_rejected_about_as_often_as_promised() -> None:
@@ -139,13 +191,27 @@ def test_markets_without_an_effect_are_rejected_about_as_often_as_promised() -> 
     assert (rejected < 0.09).all() and rejected.mean() > 0.02
 
 
-def _p_values(rng: np.random.Generator) -> np.ndarray:
-    """Breakouts of a market that says nothing about the other one's future: 21, 63 sessions ahead and the family."""
+HIT_HORIZONS = (21, 63, 126)
+
+
+def _breakouts(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A price, and breakouts of a market that says nothing about its future."""
     asset, benchmark = null_pair(2500, rng)
     level = benchmark.cumsum()
     records = np.flatnonzero(np.append(True, level[1:] > np.maximum.accumulate(level)[:-1]))
     rows = records[quiet_sessions(records) >= 20]
     events = np.isin(np.arange(2500), rows[rows >= 500])[500:]
-    price = np.exp(asset[500:].cumsum())
+    return np.exp(asset[500:].cumsum()), events
+
+
+def _rises_and_events(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    price, events = _breakouts(rng)
+    forward = np.column_stack([forward_returns(price, h) for h in HIT_HORIZONS])
+    return np.where(np.isnan(forward), np.nan, forward > 0), events
+
+
+def _p_values(rng: np.random.Generator) -> np.ndarray:
+    """21 and 63 sessions ahead, and the family of both."""
+    price, events = _breakouts(rng)
     test = circular_shift_test(np.column_stack([forward_returns(price, h) for h in (21, 63)]), events)
     return np.append(test.p_value, test.p_value_family)
