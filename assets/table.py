@@ -25,12 +25,13 @@ from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.contracts import CONTRACTS
 from assets.contracts.base import Mart, RawTable, Table
 from assets.contracts.rows import Rows, hold_to_contract
-from assets.upstream import Fetched, UpstreamError
+from assets.upstream import Fetched, Note, UpstreamError
 
 SQL_FOLDER = Path(__file__).parents[1] / "sql"
 _BOOKKEEPING = {"fetches", "restatements"}  # known.X that are kept beside raw, filled with it
 POOL = "warehouse"  # one writer at a time, whichever run it belongs to
 
+_NOTHING_ASKED = Note("symbols", "the run was restricted to other ids; nothing was asked for, what is stored stays")
 _RETRY_INGESTION = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
@@ -98,11 +99,12 @@ def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[
 
 
 def ingest(
-    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Futures | Symbol | Series]] = lambda _: ()
+    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Futures | Symbol | Series]] | None = None
 ) -> Callable[[Callable[..., Fetched]], AssetsDefinition]:
     """Make a fetching function an asset: everything it needs is a resource; faults upstream are retried.
 
-    asked: the catalog entries this asset fetches, so that a required one that is missing can be named.
+    asked: the catalog entries this asset fetches, so that a required one that is missing can be named; None where it
+    fetches something else.
     """
 
     def decorate(function: Callable[..., Fetched]) -> AssetsDefinition:
@@ -111,14 +113,17 @@ def ingest(
 
         @dg.asset(
             **_presentation(contract, {"python"}),
-            required_resource_keys={"catalog", *resources},
+            required_resource_keys={"asked", *resources},
             retry_policy=_RETRY_INGESTION,
         )
         def body(context: AssetExecutionContext):
-            entries = asked(context.resources.catalog)
-            fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
+            entries = asked(context.resources.asked) if asked else ()
+            if asked and not entries:
+                fetched = Fetched(contract.create_empty(), notes=(_NOTHING_ASKED,))
+            else:
+                fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
             missing = {m.id for m in fetched.missing}
-            ids = [e.id for e in entries] or [contract.table_name()]
+            ids = [e.id for e in entries] if asked else [contract.table_name()]
             rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
             return dg.MaterializeResult(
                 value=rows,

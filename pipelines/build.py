@@ -24,6 +24,7 @@ from assets.reference import Reference, load_reference
 from assets.studies import Studies, load_studies
 from assets.table import sql_tables
 from assets.upstream import Upstream
+from pipelines.forms import chosen_entries, chosen_settings, ingest_form, run_form
 from pipelines.io import WarehouseIOManager
 from pipelines.jobs import JOBS
 from pipelines.publishing import Publisher
@@ -54,7 +55,7 @@ def build_defs(
             *dg.load_assets_from_package_module(assets.marts),
             *sql_tables(),
         ],
-        resources={**_resources(settings), **(overrides or {})},
+        resources={**_choices(settings), **_resources(), **(overrides or {})},
         jobs=JOBS,
         schedules=SCHEDULES,
         executor=dg.in_process_executor,
@@ -62,7 +63,24 @@ def build_defs(
     )
 
 
-def _resources(settings: Settings) -> dict[str, Any]:
+def _choices(settings: Settings) -> dict[str, Any]:
+    """What a person may choose for one run; without a choice it is what the settings say."""
+
+    @dg.resource(config_schema=run_form(settings), description="What the run computes from, and as of when.")
+    def run(context: dg.InitResourceContext) -> Settings:
+        return chosen_settings(settings, context.resource_config)
+
+    @dg.resource(
+        config_schema=ingest_form(), required_resource_keys={"catalog"}, description="What the run asks upstreams for."
+    )
+    def asked(context: dg.InitResourceContext) -> Catalog:
+        job = context.dagster_run.job_name if context.dagster_run else ""
+        return chosen_entries(context.resources.catalog, context.resource_config["symbols"], job)
+
+    return {"run": run, "asked": asked}
+
+
+def _resources() -> dict[str, Any]:
     """Every resource opens when a run begins and closes when it ends."""
 
     @dg.resource
@@ -77,30 +95,32 @@ def _resources(settings: Settings) -> dict[str, Any]:
     def studies(context: dg.InitResourceContext) -> Studies:
         return load_studies(context.resources.catalog)
 
-    @dg.resource(required_resource_keys={"catalog"})
+    @dg.resource(required_resource_keys={"run", "catalog"})
     def upstream(context: dg.InitResourceContext) -> Upstream:
-        return select_upstream(settings, context.resources.catalog)
+        return select_upstream(context.resources.run, context.resources.catalog)
 
-    @dg.resource(required_resource_keys={"upstream"})
+    @dg.resource(required_resource_keys={"run", "upstream"})
     def horizon(context: dg.InitResourceContext) -> RunHorizon:
         source: Upstream = context.resources.upstream
-        return RunHorizon(settings.as_of or source.today(), source.simulated)
+        return RunHorizon(context.resources.run.as_of or source.today(), source.simulated)
 
-    @dg.resource(required_resource_keys={"horizon"})
+    @dg.resource(required_resource_keys={"run", "horizon"})
     @contextmanager
     def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
-        run: RunHorizon = context.resources.horizon
+        settings: Settings = context.resources.run
+        horizon: RunHorizon = context.resources.horizon
         with open_warehouse(
             settings.tree / "warehouse.duckdb",
             home_path=settings.home / "warehouse.duckdb",
-            as_of=run.as_of,
-            simulated=run.simulated,
+            as_of=horizon.as_of,
+            simulated=horizon.simulated,
             lock_wait_seconds=settings.lock_wait_seconds,
         ) as opened:
             yield opened
 
-    @dg.resource(required_resource_keys={"horizon", "upstream", "warehouse"})
+    @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})
     def publisher(context: dg.InitResourceContext) -> Publisher:
+        settings: Settings = context.resources.run
         return Publisher(
             warehouse=context.resources.warehouse,
             tree=settings.tree,
