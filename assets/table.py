@@ -8,6 +8,7 @@ The asset bodies carry no return annotation: with one, Dagster takes the value f
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -72,6 +73,22 @@ class Arguments:
         return cls(tables, tuple(n for n in names if n not in CONTRACTS))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where something is written."""
+
+    file: Path
+    line: int
+
+    @classmethod
+    def of(cls, thing: type | Callable[..., object]) -> "Place":
+        return cls(Path(inspect.getfile(thing)), inspect.getsourcelines(thing)[1])
+
+    def __str__(self) -> str:
+        house = SQL_FOLDER.parent
+        return f"{self.file.relative_to(house) if self.file.is_relative_to(house) else self.file}, line {self.line}"
+
+
 def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
     """Make a pure function an asset: parameters named like tables are their rows, others are resources.
 
@@ -84,7 +101,7 @@ def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[
         READS[contract.table_name()] = {*arguments.tables, *(read.table_name() for read in reads)}
 
         @dg.asset(
-            **_presentation(contract, {"polars", "python"}),
+            **_presentation(contract, {"polars", "python"}, Place.of(function)),
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
             deps=[asset_key(read) for read in reads],
             required_resource_keys={"horizon", *arguments.resources},
@@ -112,7 +129,7 @@ def ingest(
         FUNCTIONS[contract.table_name()] = function
 
         @dg.asset(
-            **_presentation(contract, {"python"}),
+            **_presentation(contract, {"python"}, Place.of(function)),
             required_resource_keys={"asked", *resources},
             retry_policy=_RETRY_INGESTION,
         )
@@ -168,7 +185,7 @@ def _sql_table(path: Path) -> AssetsDefinition:
         )
 
     @dg.asset(
-        **_presentation(contract, {"duckdb", "sql"}),
+        **_presentation(contract, {"duckdb", "sql"}, Place(path, 1)),
         deps=[asset_key(c) for c in sql_dependencies(sql, path.name)],
         required_resource_keys={"horizon", "warehouse"},
     )
@@ -198,7 +215,7 @@ def asset_key(contract: type[Table]) -> dg.AssetKey:
     return dg.AssetKey([contract.layer, contract.table_name()])
 
 
-def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, Any]:
+def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dict[str, Any]:
     """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
     return {
         "key": asset_key(contract),
@@ -206,10 +223,27 @@ def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, Any]:
         "description": inspect.cleandoc(contract.__doc__ or ""),
         "kinds": kinds,
         "owners": ["team:recouple"],
-        "metadata": {"dagster/column_schema": _column_schema(contract)},
+        "metadata": {
+            "dagster/column_schema": _column_schema(contract),
+            "contract": f"{contract.__name__} in {Place.of(contract)}",
+            "made by": str(made_by),
+            "dagster/code_references": _links(contract=Place.of(contract), made_by=made_by),
+        },
         "check_specs": checks.specs(contract, asset_key(contract)),
         "pool": POOL,
     }
+
+
+def _links(**places: Place) -> dg.CodeReferencesMetadataValue:
+    """Places that Dagster's UI opens in an editor."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # if it goes, the places are still there as text
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(place.file), line_number=place.line, label=name)
+                for name, place in places.items()
+            ]
+        )
 
 
 def _column_schema(contract: type[Table]) -> dg.TableSchema:

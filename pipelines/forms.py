@@ -37,13 +37,13 @@ def run_form(settings: Settings) -> dict[str, dg.Field]:
             ),
         ),
         "files": dg.Field(
-            dg.Noneable(str),
-            default_value=str(settings.files) if settings.files else None,
+            str,
+            default_value=str(settings.files or ""),
             description="For source files: the folder with prices.parquet and fred.parquet.",
         ),
         "as_of": dg.Field(
-            dg.Noneable(str),
-            default_value=settings.as_of.isoformat() if settings.as_of else None,
+            str,
+            default_value=str(settings.as_of or ""),
             description=(
                 "A day such as 2025-12-12: compute what could have been known that evening, in a tree of its own. "
                 "Empty: today, served to everyone."

@@ -13,6 +13,7 @@ from assets.contracts import CONTRACTS
 from assets.contracts.base import RawTable, Table
 from assets.contracts.rows import Rows
 from assets.upstream import Upstream
+from pipelines.pictures import picture
 from pipelines.warehouse import Warehouse
 
 
@@ -28,6 +29,7 @@ class WarehouseIOManager(dg.IOManager):
         contract = _contract(context.asset_key)
         if not issubclass(contract, RawTable):
             self._warehouse.replace(contract, obj, context.run_id)
+            context.add_output_metadata(picture(contract, obj.good))
             return
         revisions = self._warehouse.append_revisions(
             contract,

@@ -51,7 +51,7 @@ class Settings(BaseModel):
             keep_runs_hours=_seconds(environ, "RECOUPLE_KEEP_RUNS_HOURS", 48.0),
         )
 
-    def for_run(self, *, source: str, files: str | None, as_of: str | None) -> Settings:
+    def for_run(self, *, source: str, files: str, as_of: str) -> Settings:
         """These settings with one run's choices; a source that is not the configured one has a home of its own.
 
         Raises SettingsError naming the field of the form and the remedy.
