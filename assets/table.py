@@ -26,7 +26,8 @@ from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.contracts import CONTRACTS
 from assets.contracts.base import Mart, RawTable, Table
 from assets.contracts.rows import Rows, hold_to_contract
-from assets.upstream import Fetched, Note, UpstreamError
+from assets.errors import in_one_sentence
+from assets.upstream import Fetched, Note
 
 SQL_FOLDER = Path(__file__).parents[1] / "sql"
 _BOOKKEEPING = {"fetches", "restatements"}  # known.X that are kept beside raw, filled with it
@@ -108,7 +109,8 @@ def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[
         )
         def body(context: AssetExecutionContext, **frames: pl.DataFrame):
             resources = {name: getattr(context.resources, name) for name in arguments.resources}
-            return _result(contract, function(**frames, **resources), context.resources.horizon)
+            with in_one_sentence():
+                return _result(contract, function(**frames, **resources), context.resources.horizon)
 
         return body
 
@@ -135,13 +137,14 @@ def ingest(
         )
         def body(context: AssetExecutionContext):
             entries = asked(context.resources.asked) if asked else ()
-            if asked and not entries:
-                fetched = Fetched(contract.create_empty(), notes=(_NOTHING_ASKED,))
-            else:
-                fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
-            missing = {m.id for m in fetched.missing}
-            ids = [e.id for e in entries] if asked else [contract.table_name()]
-            rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
+            with in_one_sentence():
+                if asked and not entries:
+                    fetched = Fetched(contract.create_empty(), notes=(_NOTHING_ASKED,))
+                else:
+                    fetched = function(**{name: getattr(context.resources, name) for name in resources})
+                missing = {m.id for m in fetched.missing}
+                ids = [e.id for e in entries] if asked else [contract.table_name()]
+                rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
             return dg.MaterializeResult(
                 value=rows,
                 metadata={
@@ -160,14 +163,6 @@ def ingest(
 def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
     """What was odd, as a list in the UI."""
     return {"notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in fetched.notes))} if fetched.notes else {}
-
-
-def _fetch(function: Callable[..., Fetched], resources: dict[str, object]) -> Fetched:
-    """Only a transient fault is worth the retries of the asset's policy."""
-    try:
-        return function(**resources)
-    except UpstreamError as error:
-        raise dg.Failure(str(error), allow_retries=error.transient) from None
 
 
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:
@@ -190,7 +185,8 @@ def _sql_table(path: Path) -> AssetsDefinition:
         required_resource_keys={"horizon", "warehouse"},
     )
     def body(context: AssetExecutionContext):
-        return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
+        with in_one_sentence():
+            return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
 
     return body
 
@@ -227,7 +223,7 @@ def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dic
             "dagster/column_schema": _column_schema(contract),
             "contract": f"{contract.__name__} in {Place.of(contract)}",
             "made by": str(made_by),
-            "dagster/code_references": _links(contract=Place.of(contract), made_by=made_by),
+            "dagster/code_references": _links(contract=Place.of(contract), code=made_by),
         },
         "check_specs": checks.specs(contract, asset_key(contract)),
         "pool": POOL,

@@ -24,12 +24,13 @@ from assets.reference import Reference, load_reference
 from assets.studies import Studies, load_studies
 from assets.table import sql_tables
 from assets.upstream import Upstream
-from pipelines.forms import chosen_entries, chosen_settings, ingest_form, run_form
+from pipelines.errors import before_the_run
+from pipelines.forms import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
 from pipelines.io import WarehouseIOManager
 from pipelines.jobs import JOBS
 from pipelines.publishing import Publisher
 from pipelines.schedules import SCHEDULES
-from pipelines.settings import Settings
+from pipelines.settings import Settings, SettingsError
 from pipelines.sources.select import select_upstream
 from pipelines.warehouse import Warehouse, open_warehouse
 
@@ -40,6 +41,16 @@ class RunHorizon:
 
     as_of: date
     simulated: bool
+
+
+def chosen_horizon(as_of: date | None, source: Upstream) -> RunHorizon:
+    """The day asked for, or the newest there is; raises SettingsError for a day that has not come yet."""
+    today = source.today()
+    if as_of is not None and as_of > today:
+        raise SettingsError(
+            f"as-of {as_of} is later than {today}, the newest day of {source.name}; choose that or earlier"
+        )
+    return RunHorizon(as_of or today, source.simulated)
 
 
 def build_defs(
@@ -67,12 +78,17 @@ def _choices(settings: Settings) -> dict[str, Any]:
     """What a person may choose for one run; without a choice it is what the settings say."""
 
     @dg.resource(config_schema=run_form(settings), description="What the run computes from, and as of when.")
+    @before_the_run()
     def run(context: dg.InitResourceContext) -> Settings:
-        return chosen_settings(settings, context.resource_config)
+        chosen = chosen_settings(settings, context.resource_config)
+        if context.instance and context.run_id:
+            context.instance.add_run_tags(context.run_id, run_tags(chosen))
+        return chosen
 
     @dg.resource(
         config_schema=ingest_form(), required_resource_keys={"catalog"}, description="What the run asks upstreams for."
     )
+    @before_the_run()
     def asked(context: dg.InitResourceContext) -> Catalog:
         job = context.dagster_run.job_name if context.dagster_run else ""
         return chosen_entries(context.resources.catalog, context.resource_config["symbols"], job)
@@ -84,38 +100,44 @@ def _resources() -> dict[str, Any]:
     """Every resource opens when a run begins and closes when it ends."""
 
     @dg.resource
+    @before_the_run()
     def catalog(_: dg.InitResourceContext) -> Catalog:
         return load_catalog()
 
     @dg.resource
+    @before_the_run()
     def reference(_: dg.InitResourceContext) -> Reference:
         return load_reference()
 
     @dg.resource(required_resource_keys={"catalog"})
+    @before_the_run()
     def studies(context: dg.InitResourceContext) -> Studies:
         return load_studies(context.resources.catalog)
 
     @dg.resource(required_resource_keys={"run", "catalog"})
+    @before_the_run()
     def upstream(context: dg.InitResourceContext) -> Upstream:
         return select_upstream(context.resources.run, context.resources.catalog)
 
     @dg.resource(required_resource_keys={"run", "upstream"})
+    @before_the_run()
     def horizon(context: dg.InitResourceContext) -> RunHorizon:
         source: Upstream = context.resources.upstream
-        return RunHorizon(context.resources.run.as_of or source.today(), source.simulated)
+        return chosen_horizon(context.resources.run.as_of, source)
 
     @dg.resource(required_resource_keys={"run", "horizon"})
     @contextmanager
     def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         settings: Settings = context.resources.run
         horizon: RunHorizon = context.resources.horizon
-        with open_warehouse(
+        opening = open_warehouse(
             settings.tree / "warehouse.duckdb",
             home_path=settings.home / "warehouse.duckdb",
             as_of=horizon.as_of,
             simulated=horizon.simulated,
             lock_wait_seconds=settings.lock_wait_seconds,
-        ) as opened:
+        )
+        with before_the_run(), opening as opened:
             yield opened
 
     @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})

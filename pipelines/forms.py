@@ -72,6 +72,11 @@ def chosen_settings(settings: Settings, form: dict[str, Any]) -> Settings:
     return settings.for_run(source=form["source"], files=form["files"], as_of=form["as_of"])
 
 
+def run_tags(settings: Settings) -> dict[str, str]:
+    """What the UI's list of runs shows of a run's choices."""
+    return {"recouple/source": settings.source, "recouple/as_of": str(settings.as_of or "today")}
+
+
 def chosen_entries(catalog: Catalog, symbols: Sequence[str], job: str) -> Catalog:
     """The part of the catalog to ask for; raises SettingsError."""
     if not symbols:

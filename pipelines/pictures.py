@@ -104,7 +104,7 @@ def _smaller(png: bytes) -> bytes:
 
 def newest(lines: list[Line]) -> str:
     """The last point of every line, in words."""
-    return ", ".join(f"{line.name} {_figure(line.points[-1][1])} on {line.points[-1][0]}" for line in lines)
+    return ", ".join(f"{line.name}: {_figure(line.points[-1][1])} on {line.points[-1][0]}" for line in lines)
 
 
 def _figure(value: float) -> str:
@@ -215,7 +215,7 @@ def _legend(lines: list[Line]) -> Iterator[str]:
     """Every line's name and newest value in its colour."""
     left = 8.0
     for line, ink in zip(lines, _INKS, strict=False):
-        words = f"{line.name} {_figure(line.points[-1][1])}"
+        words = f"{line.name}: {_figure(line.points[-1][1])}"
         yield _text(left, 33, words, ink)
         left += 7 * len(words) + 14
 

@@ -38,7 +38,6 @@ def run_job(settings: Settings, job: str, overrides: Mapping[str, Any] | None = 
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},
-            tags={"recouple/as_of": str(settings.as_of or "today")},
         )
     return _report(result)
 
