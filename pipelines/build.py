@@ -81,8 +81,8 @@ def _choices(settings: Settings) -> dict[str, Any]:
     @before_the_run()
     def run(context: dg.InitResourceContext) -> Settings:
         chosen = chosen_settings(settings, context.resource_config)
-        if context.instance and context.run_id:
-            context.instance.add_run_tags(context.run_id, run_tags(chosen))
+        if context.instance and context.run:
+            context.instance.add_run_tags(context.run.run_id, run_tags(chosen))
         return chosen
 
     @dg.resource(
@@ -90,7 +90,7 @@ def _choices(settings: Settings) -> dict[str, Any]:
     )
     @before_the_run()
     def asked(context: dg.InitResourceContext) -> Catalog:
-        job = context.dagster_run.job_name if context.dagster_run else ""
+        job = context.run.job_name if context.run else ""
         return chosen_entries(context.resources.catalog, context.resource_config["symbols"], job)
 
     return {"run": run, "asked": asked}
