@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev test check format bench lock clean
+.PHONY: help setup demo nightly dev browser test check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,19 @@ nightly: setup  ## the nightly run on the configured source (RECOUPLE_SOURCE)
 dev: setup  ## Dagster UI and daemon on 127.0.0.1:3000
 	@$(RECOUPLE) dev
 
-test: setup  ## all tests
+# The tests of the brief and of the UI look at them in Debian's chromium; RECOUPLE_CHROMIUM names another one.
+CHROMIUM = $(or $(RECOUPLE_CHROMIUM),$(shell command -v chromium))
+AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
+APT = $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet
+
+browser:  ## the browser that the tests use, installed where it is missing
+	@test -x "$(CHROMIUM)" || { echo "installing chromium (the tests look at the pages in it)" >&2; \
+	said=$$({ $(APT) update && $(APT) install --yes --no-install-recommends chromium; } 2>&1) || { \
+		echo "No chromium, and apt-get could not install it: install it, or name a chromium or chrome with" \
+			"make test RECOUPLE_CHROMIUM=/path/to/it" >&2; \
+		echo "$$said" | tail -n 5 >&2; exit 2; }; }
+
+test: setup browser  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: setup  ## format, lint, types, dependency rule, SQL lint, contracts vs docs
