@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev test check format bench lock clean
+.PHONY: help setup demo nightly dev browser clients test check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,29 @@ nightly: setup  ## the nightly run on the configured source (RECOUPLE_SOURCE)
 dev: setup  ## Dagster UI and daemon on 127.0.0.1:3000
 	@$(RECOUPLE) dev
 
-test: setup  ## all tests
+# The tests of the brief and of the UI look at them in Debian's chromium; RECOUPLE_CHROMIUM names another one.
+CHROMIUM = $(or $(RECOUPLE_CHROMIUM),$(shell command -v chromium))
+AS_ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
+APT = $(AS_ROOT) env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet
+
+browser:  ## the browser that the tests use, installed where it is missing
+	@test -x "$(CHROMIUM)" || { echo "installing chromium (the tests look at the pages in it)" >&2; \
+	said=$$({ $(APT) update && $(APT) install --yes --no-install-recommends chromium; } 2>&1) || { \
+		echo "No chromium, and apt-get could not install it: install it, or name a chromium or chrome with" \
+			"make test RECOUPLE_CHROMIUM=/path/to/it" >&2; \
+		echo "$$said" | tail -n 5 >&2; exit 2; }; }
+
+# Older DuckDB clients, each in an environment of its own.
+OLDER := .venv-clients/duckdb-1.4/.complete .venv-clients/duckdb-1.5/.complete
+
+clients: $(OLDER)  ## the older DuckDB clients that the tests read the marts with
+
+.venv-clients/%/.complete: tests/serving/clients/%.lock
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+test: setup browser clients  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: setup  ## format, lint, types, dependency rule, SQL lint, contracts vs docs
@@ -53,14 +75,17 @@ bench: .venv/.bench  ## benchmarks, as ratios measured in one run
 	@touch $@
 
 PIN = uv pip compile --quiet --no-header --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
-	--no-strip-extras --extra dev
-PINNED = '\# Exact versions with hashes for every supported platform. Made by `make lock` from pyproject.toml; do not edit.'
+	--no-strip-extras
+PINNED = '\# Exact versions with hashes for every supported platform. Made by `make lock`; do not edit.'
 
-lock:  ## pin pyproject.toml's requirements anew (needs uv)
-	@{ echo $(PINNED); $(PIN) pyproject.toml; } > requirements.lock.new
-	@mv requirements.lock.new requirements.lock
-	@{ echo $(PINNED); $(PIN) --extra bench --constraint requirements.lock pyproject.toml; } > requirements.lock.new
-	@mv requirements.lock.new requirements-bench.lock
+lock:  ## pin every requirement anew (needs uv)
+	@{ echo $(PINNED); $(PIN) --extra dev pyproject.toml; } > .lock
+	@mv .lock requirements.lock
+	@{ echo $(PINNED); \
+		$(PIN) --extra dev --extra bench --constraint requirements.lock pyproject.toml; } > .lock
+	@mv .lock requirements-bench.lock
+	@for client in tests/serving/clients/*.in; do \
+		{ echo $(PINNED); $(PIN) $$client; } > .lock && mv .lock $${client%.in}.lock; done
 
 clean:  ## remove .venv and caches; data stays
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -6,6 +6,7 @@ Here: the shape of an entry and the errors a typo ends in. Not here: the entries
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -95,6 +96,20 @@ class Catalog(Entry):
     series: tuple[Series, ...]
     futures: tuple[Futures, ...] = ()
     pair: tuple[Pair, ...]
+
+    def fetched(self) -> tuple[Symbol | Series | Futures, ...]:
+        """Everything that is asked of an upstream by its id."""
+        return (*self.symbol, *self.series, *self.futures)
+
+    def only(self, ids: Collection[str]) -> Catalog:
+        """The same catalog with nothing to fetch but these ids."""
+        return self.model_copy(
+            update={
+                "symbol": tuple(s for s in self.symbol if s.id in ids),
+                "series": tuple(s for s in self.series if s.id in ids),
+                "futures": tuple(f for f in self.futures if f.id in ids),
+            }
+        )
 
     def symbols_frame(self) -> pl.DataFrame:
         """One row per symbol, the columns of core.symbols."""

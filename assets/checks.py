@@ -89,9 +89,9 @@ def of_arrival(asked: Sequence[Futures | Symbol | Series], missing: Sequence[Mis
 
 def _in_words(rows: Rows) -> str:
     if rows.broken.is_empty():
-        return f"all {rows.good.height} rows keep every rule"
+        return f"all {rows.good.height:,} rows keep every rule"
     broken = ", ".join(f"{rule} ({number})" for rule, number in rows.counts().items())
-    return f"{rows.broken.height} of {rows.good.height + rows.broken.height} rows are in quarantine: {broken}"
+    return f"{rows.broken.height:,} of {rows.good.height + rows.broken.height:,} rows are in quarantine: {broken}"
 
 
 def _examples(rows: Rows) -> dict[str, str]:

@@ -12,8 +12,10 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from assets.errors import KnownFault
 
-class EntryError(ValueError):
+
+class EntryError(KnownFault, ValueError):
     """A declarative file cannot be used; the message names the file, the line and the reason."""
 
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import dagster as dg
 
 from assets.contracts import MARTS
+from assets.errors import in_one_sentence
 from assets.table import asset_key
 
 
@@ -33,4 +34,5 @@ class Publisher(Protocol):
 )
 def published_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Publish the marts of this run."""
-    return dg.MaterializeResult(metadata=context.resources.publisher.publish(context.run.run_id))
+    with in_one_sentence():
+        return dg.MaterializeResult(metadata=context.resources.publisher.publish(context.run.run_id))

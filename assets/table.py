@@ -8,6 +8,7 @@ The asset bodies carry no return annotation: with one, Dagster takes the value f
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,12 +26,14 @@ from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.contracts import CONTRACTS
 from assets.contracts.base import Mart, RawTable, Table
 from assets.contracts.rows import Rows, hold_to_contract
-from assets.upstream import Fetched, UpstreamError
+from assets.errors import in_one_sentence
+from assets.upstream import Fetched, Note
 
 SQL_FOLDER = Path(__file__).parents[1] / "sql"
 _BOOKKEEPING = {"fetches", "restatements"}  # known.X that are kept beside raw, filled with it
 POOL = "warehouse"  # one writer at a time, whichever run it belongs to
 
+_NOTHING_ASKED = Note("symbols", "the run was restricted to other ids; nothing was asked for, what is stored stays")
 _RETRY_INGESTION = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
@@ -71,6 +74,22 @@ class Arguments:
         return cls(tables, tuple(n for n in names if n not in CONTRACTS))
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where something is written."""
+
+    file: Path
+    line: int
+
+    @classmethod
+    def of(cls, thing: type | Callable[..., object]) -> "Place":
+        return cls(Path(inspect.getfile(thing)), inspect.getsourcelines(thing)[1])
+
+    def __str__(self) -> str:
+        house = SQL_FOLDER.parent
+        return f"{self.file.relative_to(house) if self.file.is_relative_to(house) else self.file}, line {self.line}"
+
+
 def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
     """Make a pure function an asset: parameters named like tables are their rows, others are resources.
 
@@ -83,14 +102,15 @@ def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[
         READS[contract.table_name()] = {*arguments.tables, *(read.table_name() for read in reads)}
 
         @dg.asset(
-            **_presentation(contract, {"polars", "python"}),
+            **_presentation(contract, {"polars", "python"}, Place.of(function)),
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
             deps=[asset_key(read) for read in reads],
             required_resource_keys={"horizon", *arguments.resources},
         )
         def body(context: AssetExecutionContext, **frames: pl.DataFrame):
             resources = {name: getattr(context.resources, name) for name in arguments.resources}
-            return _result(contract, function(**frames, **resources), context.resources.horizon)
+            with in_one_sentence():
+                return _result(contract, function(**frames, **resources), context.resources.horizon)
 
         return body
 
@@ -98,11 +118,12 @@ def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[
 
 
 def ingest(
-    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Futures | Symbol | Series]] = lambda _: ()
+    contract: type[RawTable], asked: Callable[[Catalog], Sequence[Futures | Symbol | Series]] | None = None
 ) -> Callable[[Callable[..., Fetched]], AssetsDefinition]:
     """Make a fetching function an asset: everything it needs is a resource; faults upstream are retried.
 
-    asked: the catalog entries this asset fetches, so that a required one that is missing can be named.
+    asked: the catalog entries this asset fetches, so that a required one that is missing can be named; None where it
+    fetches something else.
     """
 
     def decorate(function: Callable[..., Fetched]) -> AssetsDefinition:
@@ -110,16 +131,20 @@ def ingest(
         FUNCTIONS[contract.table_name()] = function
 
         @dg.asset(
-            **_presentation(contract, {"python"}),
-            required_resource_keys={"catalog", *resources},
+            **_presentation(contract, {"python"}, Place.of(function)),
+            required_resource_keys={"asked", *resources},
             retry_policy=_RETRY_INGESTION,
         )
         def body(context: AssetExecutionContext):
-            entries = asked(context.resources.catalog)
-            fetched = _fetch(function, {name: getattr(context.resources, name) for name in resources})
-            missing = {m.id for m in fetched.missing}
-            ids = [e.id for e in entries] or [contract.table_name()]
-            rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
+            entries = asked(context.resources.asked) if asked else ()
+            with in_one_sentence():
+                if asked and not entries:
+                    fetched = Fetched(contract.create_empty(), notes=(_NOTHING_ASKED,))
+                else:
+                    fetched = function(**{name: getattr(context.resources, name) for name in resources})
+                missing = {m.id for m in fetched.missing}
+                ids = [e.id for e in entries] if asked else [contract.table_name()]
+                rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
             return dg.MaterializeResult(
                 value=rows,
                 metadata={
@@ -140,14 +165,6 @@ def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
     return {"notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in fetched.notes))} if fetched.notes else {}
 
 
-def _fetch(function: Callable[..., Fetched], resources: dict[str, object]) -> Fetched:
-    """Only a transient fault is worth the retries of the asset's policy."""
-    try:
-        return function(**resources)
-    except UpstreamError as error:
-        raise dg.Failure(str(error), allow_retries=error.transient) from None
-
-
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:
     """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT."""
     return [_sql_table(path) for path in sorted(folder.glob("*/*.sql"))]
@@ -163,12 +180,13 @@ def _sql_table(path: Path) -> AssetsDefinition:
         )
 
     @dg.asset(
-        **_presentation(contract, {"duckdb", "sql"}),
+        **_presentation(contract, {"duckdb", "sql"}, Place(path, 1)),
         deps=[asset_key(c) for c in sql_dependencies(sql, path.name)],
         required_resource_keys={"horizon", "warehouse"},
     )
     def body(context: AssetExecutionContext):
-        return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
+        with in_one_sentence():
+            return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
 
     return body
 
@@ -193,7 +211,7 @@ def asset_key(contract: type[Table]) -> dg.AssetKey:
     return dg.AssetKey([contract.layer, contract.table_name()])
 
 
-def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, Any]:
+def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dict[str, Any]:
     """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
     return {
         "key": asset_key(contract),
@@ -201,10 +219,27 @@ def _presentation(contract: type[Table], kinds: set[str]) -> dict[str, Any]:
         "description": inspect.cleandoc(contract.__doc__ or ""),
         "kinds": kinds,
         "owners": ["team:recouple"],
-        "metadata": {"dagster/column_schema": _column_schema(contract)},
+        "metadata": {
+            "dagster/column_schema": _column_schema(contract),
+            "contract": f"{contract.__name__} in {Place.of(contract)}",
+            "made by": str(made_by),
+            "dagster/code_references": _links(contract=Place.of(contract), code=made_by),
+        },
         "check_specs": checks.specs(contract, asset_key(contract)),
         "pool": POOL,
     }
+
+
+def _links(**places: Place) -> dg.CodeReferencesMetadataValue:
+    """Places that Dagster's UI opens in an editor."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # if it goes, the places are still there as text
+        return dg.CodeReferencesMetadataValue(
+            code_references=[
+                dg.LocalFileCodeReference(file_path=str(place.file), line_number=place.line, label=name)
+                for name, place in places.items()
+            ]
+        )
 
 
 def _column_schema(contract: type[Table]) -> dg.TableSchema:

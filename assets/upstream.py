@@ -13,12 +13,13 @@ from typing import Protocol
 import polars as pl
 
 from assets.catalog import Futures, Series, Symbol
+from assets.errors import KnownFault
 
 Watermarks = Mapping[str, date]
 """Last stored date per symbol or series; an id that is absent has never been fetched."""
 
 
-class UpstreamError(Exception):
+class UpstreamError(KnownFault):
     """A source as a whole cannot answer; the message names it, the reason and the remedy.
 
     transient: another try later tonight may succeed.

@@ -48,6 +48,7 @@ def main() -> None:
     ) as warehouse:
         resources = {
             "catalog": catalog,
+            "asked": catalog,
             "reference": load_reference(),
             "studies": load_studies(catalog),
             "upstream": upstream,

@@ -24,12 +24,14 @@ from assets.reference import Reference, load_reference
 from assets.studies import Studies, load_studies
 from assets.table import sql_tables
 from assets.upstream import Upstream
+from pipelines.errors import before_the_run
+from pipelines.forms import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
 from pipelines.io import WarehouseIOManager
 from pipelines.jobs import JOBS
 from pipelines.publishing import Publisher
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import alert_sensors
-from pipelines.settings import Settings
+from pipelines.settings import Settings, SettingsError
 from pipelines.sources.select import select_upstream
 from pipelines.warehouse import Warehouse, open_warehouse
 
@@ -40,6 +42,16 @@ class RunHorizon:
 
     as_of: date
     simulated: bool
+
+
+def chosen_horizon(as_of: date | None, source: Upstream) -> RunHorizon:
+    """The day asked for, or the newest there is; raises SettingsError for a day that has not come yet."""
+    today = source.today()
+    if as_of is not None and as_of > today:
+        raise SettingsError(
+            f"as-of {as_of} is later than {today}, the newest day of {source.name}; choose that or earlier"
+        )
+    return RunHorizon(as_of or today, source.simulated)
 
 
 def build_defs(
@@ -55,7 +67,7 @@ def build_defs(
             *dg.load_assets_from_package_module(assets.marts),
             *sql_tables(),
         ],
-        resources={**_resources(settings), **(overrides or {})},
+        resources={**_choices(settings), **_resources(), **(overrides or {})},
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=alert_sensors(settings),
@@ -64,45 +76,75 @@ def build_defs(
     )
 
 
-def _resources(settings: Settings) -> dict[str, Any]:
+def _choices(settings: Settings) -> dict[str, Any]:
+    """What a person may choose for one run; without a choice it is what the settings say."""
+
+    @dg.resource(config_schema=run_form(settings), description="What the run computes from, and as of when.")
+    @before_the_run()
+    def run(context: dg.InitResourceContext) -> Settings:
+        chosen = chosen_settings(settings, context.resource_config)
+        if context.instance and context.run:
+            context.instance.add_run_tags(context.run.run_id, run_tags(chosen))
+        return chosen
+
+    @dg.resource(
+        config_schema=ingest_form(), required_resource_keys={"catalog"}, description="What the run asks upstreams for."
+    )
+    @before_the_run()
+    def asked(context: dg.InitResourceContext) -> Catalog:
+        job = context.run.job_name if context.run else ""
+        return chosen_entries(context.resources.catalog, context.resource_config["symbols"], job)
+
+    return {"run": run, "asked": asked}
+
+
+def _resources() -> dict[str, Any]:
     """Every resource opens when a run begins and closes when it ends."""
 
     @dg.resource
+    @before_the_run()
     def catalog(_: dg.InitResourceContext) -> Catalog:
         return load_catalog()
 
     @dg.resource
+    @before_the_run()
     def reference(_: dg.InitResourceContext) -> Reference:
         return load_reference()
 
     @dg.resource(required_resource_keys={"catalog"})
+    @before_the_run()
     def studies(context: dg.InitResourceContext) -> Studies:
         return load_studies(context.resources.catalog)
 
-    @dg.resource(required_resource_keys={"catalog"})
+    @dg.resource(required_resource_keys={"run", "catalog"})
+    @before_the_run()
     def upstream(context: dg.InitResourceContext) -> Upstream:
-        return select_upstream(settings, context.resources.catalog)
+        return select_upstream(context.resources.run, context.resources.catalog)
 
-    @dg.resource(required_resource_keys={"upstream"})
+    @dg.resource(required_resource_keys={"run", "upstream"})
+    @before_the_run()
     def horizon(context: dg.InitResourceContext) -> RunHorizon:
         source: Upstream = context.resources.upstream
-        return RunHorizon(settings.as_of or source.today(), source.simulated)
+        return chosen_horizon(context.resources.run.as_of, source)
 
-    @dg.resource(required_resource_keys={"horizon"})
+    @dg.resource(required_resource_keys={"run", "horizon"})
     @contextmanager
     def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
-        run: RunHorizon = context.resources.horizon
-        with open_warehouse(
+        settings: Settings = context.resources.run
+        horizon: RunHorizon = context.resources.horizon
+        opening = open_warehouse(
             settings.tree / "warehouse.duckdb",
             home_path=settings.home / "warehouse.duckdb",
-            as_of=run.as_of,
-            simulated=run.simulated,
+            as_of=horizon.as_of,
+            simulated=horizon.simulated,
             lock_wait_seconds=settings.lock_wait_seconds,
-        ) as opened:
+        )
+        with before_the_run(), opening as opened:
             yield opened
 
-    @dg.resource(required_resource_keys={"horizon", "upstream", "warehouse"})
+    @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})
     def publisher(context: dg.InitResourceContext) -> Publisher:
+        settings: Settings = context.resources.run
         return Publisher(
             warehouse=context.resources.warehouse,
             tree=settings.tree,

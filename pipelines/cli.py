@@ -58,14 +58,14 @@ def demo() -> None:
 
 
 @app.command()
-def dev() -> None:
-    """Dagster's UI and daemon on 127.0.0.1:3000, nightly schedule on."""
+def dev(port: Annotated[int, typer.Option(help="where the UI listens on 127.0.0.1")] = 3000) -> None:
+    """Dagster's UI and daemon, nightly schedule on."""
     from pipelines.instance import dagster_home
 
     settings = _settings()
     dagster_home(settings.home)
     program = Path(sys.executable).with_name("dg")
-    os.execv(program, [str(program), "dev", "--host", "127.0.0.1", "--port", "3000"])
+    os.execv(program, [str(program), "dev", "--host", "127.0.0.1", "--port", str(port)])
 
 
 @app.command()

@@ -12,7 +12,9 @@ import polars as pl
 from assets.contracts import CONTRACTS
 from assets.contracts.base import RawTable, Table
 from assets.contracts.rows import Rows
+from assets.errors import in_one_sentence
 from assets.upstream import Upstream
+from pipelines.pictures import picture
 from pipelines.warehouse import Warehouse
 
 
@@ -25,9 +27,13 @@ class WarehouseIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Rows) -> None:
         """Store the rows that keep their contract, quarantine the others, in one transaction."""
-        contract = _contract(context.asset_key)
+        with in_one_sentence():
+            self._store(context, _contract(context.asset_key), obj)
+
+    def _store(self, context: dg.OutputContext, contract: type[Table], obj: Rows) -> None:
         if not issubclass(contract, RawTable):
             self._warehouse.replace(contract, obj, context.run_id)
+            context.add_output_metadata(picture(contract, obj.good))
             return
         revisions = self._warehouse.append_revisions(
             contract,

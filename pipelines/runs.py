@@ -26,7 +26,6 @@ def run_job(settings: Settings, job: str, overrides: Mapping[str, Any] | None = 
             instance=instance,
             raise_on_error=False,
             run_config={"loggers": {"console": {}}},
-            tags={"recouple/as_of": str(settings.as_of or "today")},
         )
     report = report_of(result.dagster_run, result.all_events, datetime.now(UTC))
     alerts.tell(settings, report)

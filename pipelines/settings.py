@@ -53,6 +53,22 @@ class Settings(BaseModel):
             keep_runs_hours=_seconds(environ, "RECOUPLE_KEEP_RUNS_HOURS", 48.0),
         )
 
+    def for_run(self, *, source: str, files: str, as_of: str) -> Settings:
+        """These settings with one run's choices; a source that is not the configured one has a home of its own.
+
+        Raises SettingsError naming the field of the form and the remedy.
+        """
+        if source == "files" and not files:
+            raise SettingsError("source is files but no folder is named; set files to one with prices.parquet")
+        return self.model_copy(
+            update={
+                "source": source,
+                "files": Path(files).absolute() if files else None,
+                "home": self.home if source == self.source else self.home / source,
+                "as_of": _day("as_of", as_of),
+            }
+        )
+
     @property
     def tree(self) -> Path:
         """Where this run publishes: the home itself, or a tree of its own for an explicit as-of date."""
@@ -60,14 +76,14 @@ class Settings(BaseModel):
 
 
 def _files(source: str, value: str | None) -> Path | None:
-    if source != "files":
-        return None
-    if not value:
+    if value:
+        return Path(value).absolute()
+    if source == "files":
         raise SettingsError(
             "RECOUPLE_SOURCE is files but RECOUPLE_FILES is not set; "
             "set it to a folder with prices.parquet and fred.parquet"
         )
-    return Path(value).absolute()
+    return None
 
 
 def _day(name: str, value: str | None) -> date | None:

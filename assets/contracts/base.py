@@ -12,11 +12,14 @@ from typing import Any, ClassVar
 import dataframely as dy
 import polars as pl
 
+from assets.contracts.chart import Chart
+
 
 class Table(dy.Schema):
     """A table: its columns, their meaning, the rules its rows keep."""
 
     layer: ClassVar[str] = ""
+    chart: ClassVar[Chart | None] = None
     may_be_empty: ClassVar[bool] = False  # an empty result is an answer here, not a silent failure
 
     @classmethod

@@ -9,6 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from assets.contracts.base import Mart, number
+from assets.contracts.chart import Chart
 
 
 class EtfFlows(Mart):
@@ -17,6 +18,7 @@ class EtfFlows(Mart):
     A day not yet reported has no row; it is missing, not zero, and no sum over a span with such a day is given.
     """
 
+    chart = Chart(x="date", y=("cumulative_usd_mn",), by="fund", lines=("TOTAL",))
     may_be_empty = True
     date = dy.Date(primary_key=True, description="trading day of the flow")
     fund = dy.String(primary_key=True, description="ticker, or TOTAL")

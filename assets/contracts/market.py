@@ -9,6 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from assets.contracts.base import Mart, count, number
+from assets.contracts.chart import Chart
 
 
 class MarketState(Mart):
@@ -18,6 +19,7 @@ class MarketState(Mart):
     a record. Momentum and volatility count the symbol's own days.
     """
 
+    chart = Chart(x="session", y=("drawdown",), by="symbol", lines=("BTC-USD", "^RUT"))
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
     close = number("catalog unit", "last price, unadjusted")
@@ -48,6 +50,9 @@ class MarketState(Mart):
 class RollingCorrelations(Mart):
     """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
 
+    chart = Chart(
+        x="session", y=("correlation",), where={"pair": "BTC-USD/^RUT"}, by="window_sessions", lines=(60, 252)
+    )
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session, the last of the window")
     window_sessions = dy.Int64(
@@ -69,6 +74,7 @@ class RollingCorrelations(Mart):
 class RelativeStrength(Mart):
     """Which of a pair runs ahead: the trend gap, which is not the correlation of daily returns."""
 
+    chart = Chart(x="session", y=("gap_63d",), by="pair", lines=("BTC-USD/^RUT",))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
@@ -95,6 +101,9 @@ class DivergenceEpisodes(Mart):
     (follower_recovered) or the leader falls 20% below its record (leader_fell); until then it is open.
     """
 
+    chart = Chart(
+        x="start_session", y=("follower_max_drawdown",), where={"leader": "^RUT", "follower": "BTC-USD"}, mark="stem"
+    )
     may_be_empty = True
     leader = dy.String(primary_key=True, description="catalog symbol that sets records")
     follower = dy.String(primary_key=True, description="catalog symbol that stands below its record")

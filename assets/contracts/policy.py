@@ -12,6 +12,7 @@ import dataframely as dy
 import polars as pl
 
 from assets.contracts.base import Mart, Table, ahead, count, number
+from assets.contracts.chart import Chart
 
 
 class TargetDecisions(Table):
@@ -39,6 +40,7 @@ class FedDecisions(Mart):
     A cycle takes the direction of the last change; after twelve months without a change it is a hold.
     """
 
+    chart = Chart(x="meeting_date", y=("target_upper_pct",), mark="step")
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     target_lower_pct = number("percent", "lower limit of the target range after the meeting", min=0)
     target_upper_pct = number("percent", "upper limit of the target range after the meeting", min=0)
@@ -71,6 +73,7 @@ class FedLiquidity(Mart):
     week averages, the rest Wednesday levels, as the H.4.1 release gives them.
     """
 
+    chart = Chart(x="date", y=("net_liquidity_usd_bn", "total_assets_usd_bn"))
     date = dy.Date(primary_key=True, description="Wednesday of the H.4.1 release")
     available_on = dy.Date(description="first day a reader could know the row")
     total_assets_usd_bn = number("USD bn", "total assets (WALCL)", min=0)
@@ -100,6 +103,7 @@ class PolicyState(Mart):
     A decision is in force from the day after its meeting.
     """
 
+    chart = Chart(x="session", y=("target_lower_pct", "target_upper_pct"), mark="step")
     session = dy.Date(primary_key=True, description="NYSE session")
     last_meeting_date = dy.Date(description="last meeting before the session")
     target_lower_pct = number("percent", "lower limit of the target range", min=0)
@@ -140,6 +144,7 @@ class RatePath(Mart):
     which names the contract. On the day of a meeting its own decision is still counted as to come.
     """
 
+    chart = Chart(x="meeting_date", y=("expected_rate_pct",), newest="observed_on", mark="step")
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = ahead("last day of the meeting", primary_key=True)
@@ -225,6 +230,7 @@ class TreasuryPurchases(Mart):
     reserve management purchases. Its results do not separate the two: includes_agency_reinvestment says where.
     """
 
+    chart = Chart(x="operation_date", y=("accepted_usd_bn",), mark="stem")
     may_be_empty = True
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
     operation_date = dy.Date(description="day of the operation; its result is public the same day")

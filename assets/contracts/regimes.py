@@ -9,6 +9,7 @@ import dataframely as dy
 import polars as pl
 
 from assets.contracts.base import Mart, count, number
+from assets.contracts.chart import Chart
 
 REGIMES = ["coupled", "decoupled", "inverse"]
 
@@ -20,6 +21,7 @@ class CorrelationRegimes(Mart):
     probability falls below one quarter, so that a single odd week does not end it.
     """
 
+    chart = Chart(x="session", y=("p_coupled",), where={"pair": "BTC-USD/^RUT"})
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session")
     asset = dy.String(description="catalog symbol")

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from assets.contracts.base import Table
+from assets.errors import KnownFault
 
 
-class ContractError(ValueError):
+class ContractError(KnownFault, ValueError):
     """A frame does not have the columns its contract promises; no row can be judged."""
 
 

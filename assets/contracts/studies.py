@@ -12,6 +12,7 @@ import dataframely as dy
 import polars as pl
 
 from assets.contracts.base import Mart, Table, count, number
+from assets.contracts.chart import Chart
 
 
 class BreakoutEvents(Mart):
@@ -202,6 +203,7 @@ class RecouplingSignal(Mart):
     worth listening to stands in signal_scorecard.
     """
 
+    chart = Chart(x="session", y=("probability_catch_up", "base_rate"), where={"horizon_sessions": 63})
     may_be_empty = True
     session = dy.Date(primary_key=True, description="day the forecast is made, at its end")
     horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})

@@ -24,26 +24,26 @@ class History(Protocol):
 
 
 @ingest(raw.PriceBars, asked=lambda catalog: catalog.symbol)
-def price_bars(catalog: Catalog, upstream: PriceSource, warehouse: History) -> Fetched:
+def price_bars(asked: Catalog, upstream: PriceSource, warehouse: History) -> Fetched:
     """Daily bars of every catalog symbol."""
-    return upstream.price_bars(catalog.symbol, warehouse.watermarks(raw.PriceBars, "symbol", "date"))
+    return upstream.price_bars(asked.symbol, warehouse.watermarks(raw.PriceBars, "symbol", "date"))
 
 
 @ingest(raw.FuturesSettlements, asked=lambda catalog: catalog.futures)
-def futures_settlements(catalog: Catalog, upstream: FuturesSource, warehouse: History) -> Fetched:
+def futures_settlements(asked: Catalog, upstream: FuturesSource, warehouse: History) -> Fetched:
     """Settlements of every contract of the catalog's futures."""
     stored = warehouse.watermarks(raw.FuturesSettlements, "contract", "date")
-    return upstream.futures_settlements(catalog.futures, stored)
+    return upstream.futures_settlements(asked.futures, stored)
 
 
 @ingest(raw.MacroObservations, asked=lambda catalog: catalog.series)
-def macro_observations(catalog: Catalog, upstream: MacroSource, warehouse: History) -> Fetched:
+def macro_observations(asked: Catalog, upstream: MacroSource, warehouse: History) -> Fetched:
     """Observations of every catalog series."""
     stored = warehouse.watermarks(raw.MacroObservations, "series_id", "date")
     vintages = warehouse.watermarks(raw.MacroObservations, "series_id", "realtime_start")
     # A revised series whose vintages were never fetched (no key until now) is fetched as if it were new.
-    unread = {s.id for s in catalog.series if s.revised and vintages.get(s.id) is None}
-    return upstream.macro_observations(catalog.series, {i: day for i, day in stored.items() if i not in unread})
+    unread = {s.id for s in asked.series if s.revised and vintages.get(s.id) is None}
+    return upstream.macro_observations(asked.series, {i: day for i, day in stored.items() if i not in unread})
 
 
 @ingest(raw.TreasuryOperations)

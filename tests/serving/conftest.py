@@ -1,31 +1,41 @@
-"""Clients that BI tools are built on, each in an environment of its own, kept from one test run to the next."""
+"""What people read the results with: a real browser, and the clients that BI tools are built on."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
-HOME = Path(__file__).parents[2] / ".venv-clients"
+_QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+_CLIENTS = Path(__file__).parents[2] / ".venv-clients"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, without a window and without talk of its own."""
+    program = os.environ.get("RECOUPLE_CHROMIUM") or shutil.which("chromium")
+    if program is None:
+        pytest.skip("no chromium on the path: run `make browser`, or name one in RECOUPLE_CHROMIUM")
+    with sync_playwright() as running:
+        launched = running.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-quic", *_QUIET]
+        )
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")
-def client() -> Callable[..., Path]:
-    """The bin folder of an environment that has these packages; skips, saying why, where they cannot be fetched."""
+def client() -> Callable[[str], Path]:
+    """The bin folder of the environment of an older DuckDB, by its version."""
 
-    def environment(name: str, *packages: str) -> Path:
-        folder = HOME / name
-        wanted, complete = "\n".join(packages), folder / ".complete"
-        if not (complete.exists() and complete.read_text() == wanted):
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            fetched = subprocess.run([*pip, *packages], capture_output=True, text=True, check=False)
-            if fetched.returncode:
-                pytest.skip(f"{', '.join(packages)} could not be fetched: {fetched.stderr.strip().splitlines()[-1]}")
-            complete.write_text(wanted)
+    def environment(version: str) -> Path:
+        folder = _CLIENTS / f"duckdb-{version}"
+        if not (folder / ".complete").exists():
+            pytest.skip(f"no DuckDB {version} beside this one: run `make clients`")
         return folder / "bin"
 
     return environment
