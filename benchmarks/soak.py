@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Figure, compared
-from tests.upstream.live_nights import FAULTS, LiveWorld, doubled_keys, newest_values
+from tests.upstream.live_nights import LiveWorld, doubled_keys, newest_values
+from tests.upstream.loopback import FAULTS
 
 NIGHTS = 60
 RECOVERY = 2  # nights without faults at the end

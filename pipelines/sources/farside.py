@@ -18,6 +18,7 @@ import polars as pl
 
 from assets.contracts.raw import FundFlows
 from assets.upstream import Fetched
+from pipelines.sources.answers import lost
 from pipelines.sources.errors import Malformed, Refused, SourceError
 from pipelines.sources.http import Clock, Http, Pace, Patience, Policy
 
@@ -56,9 +57,7 @@ class Farside:
             log.info("Farside %s: %d flows", SERIES, rows.height)
             return Fetched(rows=rows)
         failure.remedy = OPTIONAL
-        told = failure.keeping(stored, None)
-        log.warning("%s", told)
-        return Fetched(rows=FundFlows.create_empty(), missing=(told.missing(),))
+        return lost(failure, FundFlows.create_empty(), stored, None)
 
 
 class _Cells(HTMLParser):

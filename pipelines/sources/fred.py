@@ -41,6 +41,7 @@ from pydantic import SecretStr
 from assets.catalog import Series
 from assets.contracts.raw import MacroObservations
 from assets.upstream import Fetched, Note, Watermarks
+from pipelines.sources.answers import lost, together
 from pipelines.sources.errors import (
     BadRequest,
     KeyRejected,
@@ -245,6 +246,7 @@ class Fred:
         self._policy = policy
         self._clock = clock
         self._lookback = max(5, lookback)
+        self._breaker = Breaker(SERVICE, policy.failures_before_giving_up)
         pace = Pace(per_minute, clock, apart_seconds)
         self._client = KeyedFred(key, policy, pace, clock, base_url) if key is not None else None
         self._csv = Http(SERVICE, csv_url or CSV_URL, policy, pace, clock)
@@ -255,34 +257,28 @@ class Fred:
 
     def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
         """Observations since the watermark minus the lookback, all without one; never raises for a series."""
-        breaker = Breaker(SERVICE, self._policy.failures_before_giving_up)
-        answers = [self._one(breaker, one, stored.get(one.id)) for one in series]
-        notes = [note for answer in answers for note in answer.notes]
-        if self._client is None:
-            notes.insert(0, Note(SERVICE, "no FRED_API_KEY: the keyless CSV endpoint was used, without vintages"))
-            log.info("%s", notes[0])
-        return Fetched(
-            rows=pl.concat([MacroObservations.create_empty(), *(a.rows for a in answers)]),
-            missing=tuple(m for a in answers for m in a.missing),
-            notes=tuple(notes),
-        )
+        answers = [self._one(one, stored.get(one.id)) for one in series]
+        fetched = together(MacroObservations.create_empty(), answers)
+        if self._client is not None:
+            return fetched
+        note = Note(SERVICE, "no FRED_API_KEY: the keyless CSV endpoint was used, without vintages")
+        log.info("%s", note)
+        return replace(fetched, notes=(note, *fetched.notes))
 
-    def _one(self, breaker: Breaker, series: Series, watermark: date | None) -> Fetched:
+    def _one(self, series: Series, watermark: date | None) -> Fetched:
         try:
-            breaker.check(series.id)
+            self._breaker.check(series.id)
             rows = self._rows(series, watermark)
             if rows.is_empty() and watermark is None:
                 raise NothingDelivered(SERVICE, series.id, "answered without any observation", remedy=CORRECT_IT)
         except SourceError as error:
             failure = error
         else:
-            breaker.succeeded()
+            self._breaker.succeeded()
             return _told(series, rows, watermark)
-        breaker.failed(failure, hopeless=isinstance(failure, KeyRejected))
+        self._breaker.failed(failure, hopeless=isinstance(failure, KeyRejected))
         resumes = None if watermark is None else days_back(series, watermark, self._lookback)
-        told = failure.keeping(watermark, resumes)
-        log.warning("%s", told)
-        return Fetched(rows=MacroObservations.create_empty(), missing=(told.missing(),))
+        return lost(failure, MacroObservations.create_empty(), watermark, resumes)
 
     def _rows(self, series: Series, watermark: date | None) -> pl.DataFrame:
         if not SERIES_ID.fullmatch(series.id):
@@ -304,7 +300,7 @@ class Fred:
         def ask() -> pl.DataFrame:
             return read_csv(series.id, self._csv.text("/graph/fredgraph.csv", params, series.id))
 
-        return Patience(self._policy, self._clock).call(ask)
+        return Patience(self._policy, self._clock, self._breaker).call(ask)
 
     # -------------------------------------------------------------- with a key
     def _latest(self, client: KeyedFred, series: Series, start: date | None) -> pl.DataFrame:
@@ -361,7 +357,7 @@ class Fred:
                 kind = type(error).__name__
             raise Malformed(SERVICE, series, f"answered with observations that cannot be read ({kind})", status=200)
 
-        return Patience(self._policy, self._clock).call(attempt)
+        return Patience(self._policy, self._clock, self._breaker).call(attempt)
 
 
 def _told(series: Series, rows: pl.DataFrame, watermark: date | None) -> Fetched:

@@ -19,6 +19,7 @@ import polars as pl
 
 from assets.contracts.raw import MacroObservations, TreasuryOperations
 from assets.upstream import Fetched, Note
+from pipelines.sources.answers import lost
 from pipelines.sources.errors import BadRequest, Malformed, RateLimited, SourceError
 from pipelines.sources.http import Clock, Http, Pace, Patience, Policy, not_data
 
@@ -68,9 +69,7 @@ class NyFed:
                 log.warning("New York Fed %s", note)
             log.info("New York Fed %s: %d operations since %s", OPERATIONS, rows.height, start)
             return Fetched(rows=rows, notes=notes)
-        told = failure.keeping(stored, None if stored is None else start)
-        log.warning("%s", told)
-        return Fetched(rows=TreasuryOperations.create_empty(), missing=(told.missing(),))
+        return lost(failure, TreasuryOperations.create_empty(), stored, None if stored is None else start)
 
     def bills_held(self) -> pl.DataFrame:
         """Treasury bills in the System Open Market Account, USD bn, one row per week: series SOMA_BILLS."""

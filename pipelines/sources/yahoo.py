@@ -48,6 +48,7 @@ from yfinance.exceptions import YFException, YFRateLimitError, YFTickerMissingEr
 from assets.catalog import Symbol
 from assets.contracts.raw import PriceBars
 from assets.upstream import Fetched, Note, Watermarks
+from pipelines.sources.answers import lost, together
 from pipelines.sources.errors import (
     Malformed,
     NothingDelivered,
@@ -83,6 +84,7 @@ CHART = "/v8/finance/chart/"
 CRUMB = re.compile(r"[^\s<>]{1,64}")
 COOKIE_HOSTS = ("fc.yahoo.com", "guce.yahoo.com")
 COOKIE_TRIES = 2
+COOKIE_SECONDS = 10.0
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)  # yfinance, given an odd answer
 CORRECT_IT = "Check the symbol on finance.yahoo.com; correct or remove its entry in assets/catalog.toml"
 LOOK_IT_UP = "The next run asks again; if it repeats, look the symbol up on finance.yahoo.com"
@@ -195,6 +197,7 @@ class PoliteSession(curl.Session):  # type: ignore[type-arg]
             url = self._base + parts.path + (f"?{parts.query}" if parts.query else "")
         kwargs["timeout"] = self._policy.timeout_seconds
         if not parts.path.startswith(CHART):
+            kwargs["timeout"] = min(COOKIE_SECONDS, self._policy.timeout_seconds)
             send = functools.partial(super().request, method, url, *args, **kwargs)
             return self._fetch_cookie(parts.netloc + parts.path, send)
         self._pace.wait()
@@ -293,6 +296,7 @@ class Yahoo:
         self._lookback = max(5, lookback_sessions)
         self._threads = threads
         self._pace = Pace(per_minute, clock, apart_seconds)
+        self._breaker = Breaker(SERVICE, policy.failures_before_giving_up)  # one for prices and futures
         self._base_url = base_url
         self._cache_dir = cache_dir
 
@@ -302,18 +306,13 @@ class Yahoo:
         self._open_caches()
         session = PoliteSession(self._policy, self._pace, self._clock, self._base_url)
         YfData(session=session).__init__(session)  # one per process: forget the last run's cookie and crumb
-        breaker = Breaker(SERVICE, self._policy.failures_before_giving_up)
         try:
             with ThreadPoolExecutor(self._threads, thread_name_prefix="yahoo") as pool:
-                ask = functools.partial(self._one, session, breaker, stored)
+                ask = functools.partial(self._one, session, stored)
                 answers = list(pool.map(ask, symbols))
         finally:
             session.close()
-        return Fetched(
-            rows=pl.concat([PriceBars.create_empty(), *(a.rows for a in answers)]),
-            missing=tuple(m for a in answers for m in a.missing),
-            notes=tuple(n for a in answers for n in a.notes),
-        )
+        return together(PriceBars.create_empty(), answers)
 
     def _open_caches(self) -> None:
         """Open yfinance's caches once, before several threads would."""
@@ -327,18 +326,18 @@ class Yahoo:
             )
             _use_caches(Path(tempfile.mkdtemp(prefix="recouple-yahoo-")))
 
-    def _one(self, session: PoliteSession, breaker: Breaker, stored: Watermarks, symbol: Symbol) -> Fetched:
+    def _one(self, session: PoliteSession, stored: Watermarks, symbol: Symbol) -> Fetched:
         watermark = stored.get(symbol.id)
         start = self._start(symbol, watermark)
         try:
-            breaker.check(symbol.id)
+            self._breaker.check(symbol.id)
             bars = self._bars(session, symbol, start)
         except SourceError as error:
             failure = error
         else:
-            breaker.succeeded()
+            self._breaker.succeeded()
             return self._judge(symbol, watermark, start, bars)
-        breaker.failed(failure)
+        self._breaker.failed(failure)
         if symbol.role == FED_FUNDS and isinstance(failure, UnknownSeries | NothingDelivered):
             log.info("%s", failure)
             note = Note(symbol.id, "not listed at Yahoo; the rate path ends before it")
@@ -347,7 +346,7 @@ class Yahoo:
 
     def _bars(self, session: PoliteSession, symbol: Symbol, start: date) -> Answer:
         """The answer; a second one for the whole history on the nights after a split, which rescales all of it."""
-        patience = Patience(self._policy, self._clock)
+        patience = Patience(self._policy, self._clock, self._breaker)
         answer = patience.call(lambda: self._ask(session, symbol, start))
         if start == FIRST_DAY or not (answer.frame.get("Stock Splits", pd.Series()) != 0).any():
             return answer
@@ -366,9 +365,7 @@ class Yahoo:
 
     def _lost(self, symbol: Symbol, watermark: date | None, error: SourceError) -> Fetched:
         resumes = days_back(symbol, watermark, self._lookback) if watermark is not None else None
-        told = error.keeping(watermark, resumes)
-        log.warning("%s", told)
-        return Fetched(rows=PriceBars.create_empty(), missing=(told.missing(),))
+        return lost(error, PriceBars.create_empty(), watermark, resumes)
 
     def _ask(self, session: PoliteSession, symbol: Symbol, start: date) -> Answer:
         """One try: yfinance's frame and what the session saw, or a typed error."""

@@ -23,10 +23,10 @@ from pipelines import alerts, courier
 from pipelines.alerts import Ledger, night_of, tell
 from pipelines.build import build_defs
 from pipelines.instance import open_instance
-from pipelines.publishing import roll_back
 from pipelines.reports import RunReport
 from pipelines.runs import run_job
 from pipelines.sensors import alert_sensors
+from pipelines.serving import roll_back
 from pipelines.settings import Settings
 from tests.conftest import succeed
 from tests.serving import world

@@ -22,7 +22,7 @@ from pipelines.runs import RunReport, run_job
 from pipelines.settings import Settings
 from pipelines.sources.http import Policy
 from pipelines.sources.live import LiveConfig, LiveUpstream
-from tests.upstream.loopback import CUT, DROP, HTML_200, SHORT, Fault, Loopback, loopback, status
+from tests.upstream.loopback import Loopback, loopback
 from tests.upstream.services import (
     FARSIDE,
     FRED,
@@ -35,7 +35,6 @@ from tests.upstream.services import (
     bill_purchase,
 )
 
-FAULTS: list[Fault] = [status(429), status(429, retry_after="5"), status(500), status(503), DROP, CUT, SHORT, HTML_200]
 FIRST_DAY = date(2026, 2, 2)
 FIRST_NIGHT = datetime(2026, 9, 2, 2, 45, tzinfo=UTC)  # 22:45 in New York on the first of September
 POLICY = Policy(timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0)

@@ -85,6 +85,10 @@ def status(code: int, *, retry_after: str | None = None, body: bytes | str = HTM
     return Fault("answer", Answer(body, code, "text/html", headers))
 
 
+FAULTS = (status(429), status(429, retry_after="5"), status(500), status(502), status(503), DROP, CUT, SHORT, HTML_200)
+"""What a service does on a bad night, short of hanging."""
+
+
 def answering(body: bytes | str, content_type: str = "application/json") -> Fault:
     """This body with 200."""
     return Fault("answer", Answer(body, content_type=content_type))

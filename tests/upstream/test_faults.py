@@ -402,7 +402,38 @@ def test_a_dead_fred_is_given_up_after_three_series(world: World) -> None:
     fetched = world.upstream(keyed=True).macro_observations(CATALOG.series, {})
     assert len(fetched.missing) == len(CATALOG.series)
     assert sum("not asked" in m.reason for m in fetched.missing) == len(CATALOG.series) - 3
-    assert world.server.count() == 9
+    assert world.server.count() == 3 + 1 + 1  # one try each, once a series was not answered at all
+
+
+def test_one_series_that_is_never_answered_does_not_stop_the_others(world: World) -> None:
+    world.server.script.fail("series_id=DFF", HANG, forever=True)
+    world.expect(HANG)
+    asked = [series(name) for name in ("DFF", "WALCL", "NFCI")]
+    fetched = world.upstream(keyed=True).macro_observations(asked, {})
+    assert [m.id for m in fetched.missing] == ["DFF"]
+
+
+def test_services_that_all_hang_cost_a_night_a_few_tries_each(world: World) -> None:
+    world.server.script.fail("", HANG, forever=True)
+    world.policy = replace(world.policy, timeout_seconds=0.3)
+    upstream = world.upstream(keyed=True, futures=18)
+    answers = {
+        "Yahoo prices": upstream.price_bars(CATALOG.symbol, {}),
+        "Yahoo futures": upstream.futures_settlements(CATALOG.futures, {}),
+        "FRED": upstream.macro_observations(CATALOG.series, {}),
+        "New York Fed": upstream.treasury_operations(None),
+        "Farside": upstream.fund_flows(None),
+    }
+    told = {name: [str(missing) for missing in answer.missing] for name, answer in answers.items()}
+    assert all(fetched.rows.is_empty() for fetched in answers.values())
+    assert [len(told[name]) for name in ("Yahoo prices", "FRED")] == [len(CATALOG.symbol), len(CATALOG.series)]
+    assert all(
+        "no answer within 0.3 s" in line or "no complete answer" in line for lines in told.values() for line in lines
+    )
+    tries, threads = world.policy.tries, 4
+    assert world.server.count("chart") <= threads * (tries + 1)  # prices and futures together
+    assert world.server.count(FRED) == tries + 1 + 1
+    assert world.server.count(NYFED) == world.server.count(FARSIDE) == tries
 
 
 def test_a_rejected_key_is_told_once_and_not_tried_on_every_series(world: World) -> None:

@@ -296,7 +296,7 @@ def test_without_vintages_a_revised_series_is_read_whole(office: Office) -> None
 
 
 # ------------------------------------------------------------------ the key
-FAULTS: list[tuple[str, Fault, type[SourceError]]] = [
+KEY_FAULTS: list[tuple[str, Fault, type[SourceError]]] = [
     ("rejected", status(400, body=f'<error code="400" message="api_key {KEY} is not registered"/>'), KeyRejected),
     ("echoed", status(500, body=f'<error code="500" message="cannot serve {KEY}"/>'), ServiceDown),
     ("rate limit", status(429), RateLimited),
@@ -322,7 +322,7 @@ def everything_said(error: BaseException) -> str:
     return "\n".join(words)
 
 
-@pytest.mark.parametrize(("fault", "kind"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+@pytest.mark.parametrize(("fault", "kind"), [f[1:] for f in KEY_FAULTS], ids=[f[0] for f in KEY_FAULTS])
 @pytest.mark.parametrize("revised", [False, True])
 def test_the_key_is_in_no_exception_and_no_log_line(
     office: Office, fault: Fault, kind: type[SourceError], revised: bool, caplog: pytest.LogCaptureFixture

@@ -25,7 +25,7 @@ from assets.upstream import Fetched, Upstream
 from pipelines.sources.http import Policy
 from pipelines.sources.live import LiveConfig, LiveUpstream
 from pipelines.sources.yahoo import sessions_between
-from tests.upstream.loopback import CUT, DROP, HTML_200, SHORT, Loopback, loopback, status
+from tests.upstream.loopback import FAULTS, Loopback, loopback
 from tests.upstream.services import (
     FARSIDE,
     FRED,
@@ -41,7 +41,6 @@ from tests.upstream.services import (
 
 MEETINGS = pl.DataFrame({"meeting_date": [date(2026, 12, 9)], "scheduled": [True]})
 CATALOG = load_catalog()
-FAULTS = [status(429), status(429, retry_after="5"), status(500), status(502), status(503), DROP, CUT, SHORT, HTML_200]
 FIRST_NIGHT = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
 
 

@@ -9,8 +9,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tests.conftest import succeed
-from tests.upstream.live_nights import FAULTS, KEY, LiveWorld, doubled_keys, newest_values
-from tests.upstream.loopback import Loopback, status
+from tests.upstream.live_nights import KEY, LiveWorld, doubled_keys, newest_values
+from tests.upstream.loopback import FAULTS, Loopback, status
 
 
 @pytest.fixture
