@@ -59,6 +59,7 @@ class RegimeParameters:
         Dynamics(mean_spell=120, drift=0.030, weight=3),
         Dynamics(mean_spell=3000, drift=0.015, weight=1),
         Dynamics(mean_spell=3000, drift=0.040, weight=1),
+        Dynamics(mean_spell=100_000, drift=0.0, weight=0.4),  # nothing ever changes
     )
     protected_days: float = 40.0
     dwell_phases: int = 8

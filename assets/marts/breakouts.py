@@ -145,7 +145,7 @@ def _study(
                 f"p-values one-sided, all {len(events)} rotations of the events around the sample, family of "
                 f"{outcomes.returns.shape[1]} by the largest; interval of the hit rate by Wilson on "
                 f"{effective_hits(rows, horizon):.1f} effective events, of the mean by stationary bootstrap, "
-                f"{len(drawn)} draws of blocks of mean length {horizon} sessions"
+                f"{len(drawn)} draws of blocks of mean length {horizon} sessions, no tighter than so few events allow"
             ),
         }
 

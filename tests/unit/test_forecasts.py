@@ -56,7 +56,7 @@ def test_appending_days_changes_no_forecast(seed: int, fewer: int) -> None:
 
 
 @given(seeds)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)  # a forecast of 300 days takes a while
 def test_components_are_all_that_separates_a_forecast_from_the_base_rate(seed: int) -> None:
     found = forecasts(*history(seed))
     issued = np.isfinite(found.probability)
@@ -67,7 +67,7 @@ def test_components_are_all_that_separates_a_forecast_from_the_base_rate(seed: i
 
 
 @given(seeds, st.floats(0.01, 100), st.floats(-10, 10))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)  # a forecast of 300 days takes a while
 def test_the_unit_of_a_feature_does_not_matter(seed: int, scale: float, level: float) -> None:
     features, outcome = history(seed)
     one, other = forecasts(features, outcome), forecasts(features * scale + level, outcome)

@@ -273,8 +273,11 @@ def test_known_truth_is_nearly_as_well_found_as_by_an_oracle(scenario: str) -> N
     assert score["log_loss"] - best["log_loss"] < 0.08
 
 
-def test_known_truth_without_changes_gives_few_switches() -> None:
+def test_known_truth_without_changes_is_believed_to_stay() -> None:
     suite = known_truth_suite()
     market = suite.simulate("null", 8, salt="unit-test")
-    labels = np.array([classify(r.copy())[0] for r in market["returns"]])
-    assert suite.score(labels, market["labels"])["false_per_year"] < 1.0
+    ours = [classify(r.copy()) for r in market["returns"]]
+    score = suite.score(np.array([a for a, _ in ours]), market["labels"], np.array([p for _, p in ours]))
+    best = suite.score(market["labels"], market["labels"], suite.oracle_probs(market))
+    assert score["false_per_year"] < 0.6
+    assert score["log_loss"] - best["log_loss"] < 0.08
