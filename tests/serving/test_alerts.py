@@ -116,7 +116,7 @@ def house(tmp_path: Path, chat: Receiver) -> House:
     return House(tmp_path / "home", chat.url)
 
 
-DAYS = [date(2025, 12, 9) + timedelta(days=n) for n in range(5)]
+DAYS = [world.AS_OF + timedelta(days=n) for n in range(5)]
 
 
 def spells(as_of: date, *later: tuple[date, str], pair: str = world.PAIR) -> pl.DataFrame:
@@ -165,13 +165,13 @@ def test_every_kind_of_news_is_told_in_one_message(house: House, chat: Receiver)
     (message,) = chat.texts
     regime, divergence, stale = message.splitlines()
     assert regime == (
-        "Bitcoin and Russell 2000: daily returns are coupled since 2025-12-10, after 212 sessions decoupled."
+        f"Bitcoin and Russell 2000: daily returns are coupled since {DAYS[1]}, after 212 sessions decoupled."
     )
-    assert divergence == ("A divergence opened on 2025-12-10: Russell 2000 at a record, Bitcoin 21.0% below its own.")
-    assert stale.startswith("Late data, as of 2025-12-10: fred WSHOBL: newest is ")
+    assert divergence == (f"A divergence opened on {DAYS[1]}: Russell 2000 at a record, Bitcoin 21.0% below its own.")
+    assert stale.startswith(f"Late data, as of {DAYS[1]}: fred WSHOBL: newest is ")
     house.publish(DAYS[2], **{**news, "divergence_episodes": episodes(DAYS[2], DAYS[2])})
     assert chat.texts[1:] == [
-        "The divergence of Russell 2000 and Bitcoin since 2025-12-10 closed on 2025-12-11: Bitcoin set a record again."
+        f"The divergence of Russell 2000 and Bitcoin since {DAYS[1]} closed on {DAYS[2]}: Bitcoin set a record again."
     ]
 
 
@@ -191,14 +191,14 @@ def test_a_regime_restated_long_ago_is_no_news_and_a_late_one_is(house: House, c
     house.publish(DAYS[4], regime_spells=spells(DAYS[4], long_ago, late))
     (message,) = chat.texts
     assert message.splitlines() == [
-        "Bitcoin and Russell 2000: daily returns are coupled since 2025-12-11, after 212 sessions inverse."
+        f"Bitcoin and Russell 2000: daily returns are coupled since {DAYS[2]}, after 212 sessions inverse."
     ]
 
 
 def test_a_series_that_stays_late_is_told_once_and_again_after_it_was_well(house: House, chat: Receiver) -> None:
     for day, late in zip(DAYS, ([], ["WSHOBL"], ["WSHOBL"], [], ["WSHOBL"]), strict=True):
         house.publish(day, series_freshness=fresh(day, *late))
-    assert [text[:29] for text in chat.texts] == ["Late data, as of 2025-12-10: ", "Late data, as of 2025-12-13: "]
+    assert [text[:29] for text in chat.texts] == [f"Late data, as of {DAYS[1]}: ", f"Late data, as of {DAYS[4]}: "]
 
 
 def test_a_run_that_published_elsewhere_or_nothing_tells_nothing(house: House, chat: Receiver) -> None:
