@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -129,11 +130,14 @@ def look(page: Page, name: str) -> None:
 
 def test_the_graph_shows_every_layer(page: Page, ui: Ui) -> None:
     page.goto(f"{ui.url}/asset-groups")
+    boxes, listed = page.locator("svg foreignObject"), page.locator("[class*=AssetSidebarNode_itemContainer]")
     for group in ("raw", "core", "policy", "studies", "marts", "published"):
-        expect(page.get_by_text(group, exact=True).first).to_be_visible()
-    page.get_by_text("marts", exact=True).first.click()
-    expect(page.get_by_text("correlation_regimes").first).to_be_visible()
-    expect(page.get_by_text("claims", exact=True).first).to_be_visible()
+        expect(boxes.filter(has_text=group).first).to_be_visible()
+        expect(listed.filter(has=page.get_by_title(group, exact=True))).to_be_visible()
+    boxes.filter(has_text="marts").first.click()
+    for mart in ("correlation_regimes", "claims"):
+        expect(page.get_by_title(mart, exact=True).first).to_be_visible()
+        expect(boxes.filter(has_text=mart).first).to_be_attached()
     look(page, "graph")
 
 
@@ -166,7 +170,8 @@ def test_a_mart_shows_its_chart_its_columns_with_units_and_its_contract(page: Pa
     page.goto(ui.asset("marts/rolling_correlations"))
     expect(page.get_by_text("Pearson correlation of daily log returns [-1 to 1]")).to_be_visible()
     expect(page.get_by_text("RollingCorrelations in assets/contracts/market.py").first).to_be_visible()
-    expect(page.get_by_text("Open contract in editor")).to_be_visible()
+    link = page.get_by_role("link", name="Open contract")
+    assert re.search(r"/assets/contracts/market\.py:\d+$", link.get_attribute("href") or "")
     look(page, "mart")
     page.get_by_text("[Show Markdown]").first.click()
     chart = page.locator("img[src^='data:image/png']")
