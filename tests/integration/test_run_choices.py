@@ -1,0 +1,57 @@
+"""A run started from a filled-in form does what the form says, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+
+from pipelines.build import build_defs
+from pipelines.instance import open_instance
+from pipelines.settings import Settings
+
+
+def ingested(settings: Settings, resources: dict[str, Any]) -> dg.DagsterRun:
+    """The record of a successful ingestion with these choices."""
+    job = build_defs(settings).resolve_job_def("ingest")
+    with open_instance(settings.home) as instance:
+        done = job.execute_in_process(instance=instance, run_config={"resources": resources})
+        record = instance.get_run_by_id(done.run_id)
+    assert done.success
+    assert record is not None
+    return record
+
+
+def stored(home: Path) -> dict[str, int]:
+    """Rows per id in the raw history."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as warehouse:
+        return dict(
+            warehouse.sql(
+                "select symbol, count(*) from raw.price_bars group by 1 "
+                "union all select series_id, count(*) from raw.macro_observations group by 1"
+            ).fetchall()
+        )
+
+
+def test_chosen_symbols_are_fetched_and_the_others_stay_as_they_are(tmp_path: Path) -> None:
+    settings = Settings(source="sample", home=tmp_path)
+    ingested(settings, {"asked": {"config": {"symbols": ["BTC-USD", "WALCL"]}}})
+    first = stored(tmp_path)
+    assert set(first) == {"BTC-USD", "WALCL"}
+    ingested(settings, {"asked": {"config": {"symbols": ["^RUT"]}}})
+    second = stored(tmp_path)
+    assert set(second) == {"BTC-USD", "WALCL", "^RUT"}
+    assert {symbol: second[symbol] for symbol in first} == first
+
+
+def test_another_source_is_kept_apart_and_the_run_says_so(tmp_path: Path) -> None:
+    record = ingested(
+        Settings(source="live", home=tmp_path),
+        {"run": {"config": {"source": "sample"}}, "asked": {"config": {"symbols": ["BTC-USD"]}}},
+    )
+    assert set(stored(tmp_path / "sample")) == {"BTC-USD"}
+    assert not (tmp_path / "warehouse.duckdb").exists()
+    assert record.tags["recouple/source"] == "sample"
+    assert record.tags["recouple/as_of"] == "today"

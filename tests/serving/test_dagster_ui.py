@@ -1,0 +1,209 @@
+"""The Dagster UI as a newcomer meets it, in a real browser: the graph, the forms, a nightly, a mart's page, a failure.
+
+One server and one nightly for all tests; each waits for what the page says, never for a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import polars as pl
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+ROOT = Path(__file__).parents[2]
+STARTING_MS, NIGHTLY_MS, PAGE_MS = 180_000, 600_000, 60_000
+
+
+@dataclass(frozen=True)
+class Ui:
+    """A running `recouple dev`."""
+
+    url: str
+    home: Path
+
+    def launchpad(self, job: str, config: str = "") -> str:
+        """The page on which a job's form is filled in; with a config, that form filled in."""
+        page = f"{self.url}/locations/recouple/jobs/{job}/playground"
+        return f"{page}/setup?{urlencode({'config': config})}" if config else page
+
+    def asset(self, key: str, view: str = "overview") -> str:
+        """An asset's own page."""
+        return f"{self.url}/assets/{key}?view={view}"
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    home = tmp_path_factory.mktemp("ui")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).with_name("recouple")
+    environment = {**os.environ, "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_AS_OF": ""}
+    with (home / "dev.log").open("w") as log:
+        server = subprocess.Popen(
+            [program, "dev", "--port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/server_info", server, home / "dev.log")
+            yield Ui(f"http://127.0.0.1:{port}", home)
+        finally:
+            end(server)
+
+
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Until the server answers; a server that ends instead says why."""
+    until = time.monotonic() + STARTING_MS / 1000
+    while time.monotonic() < until:
+        assert server.poll() is None, log.read_text()
+        try:
+            urlopen(address, timeout=5).close()
+            return
+        except (URLError, TimeoutError):
+            time.sleep(0.2)
+    pytest.fail(f"no answer from {address}:\n{log.read_text()}")
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """The server and all it started, first asked, then made to end."""
+    family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
+    server.terminate()
+    _, left = psutil.wait_procs(family, timeout=20)
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=20)
+
+
+@pytest.fixture
+def page(browser: Browser, ui: Ui) -> Iterator[Page]:
+    """A page that notes every request to elsewhere."""
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
+    opened.set_default_timeout(PAGE_MS)
+    expect.set_options(timeout=PAGE_MS)
+    elsewhere: list[str] = []
+    local = (ui.url, ui.url.replace("http", "ws"), "data:", "blob:")
+    opened.on("request", lambda request: None if request.url.startswith(local) else elsewhere.append(request.url))
+    yield opened
+    opened.close()
+    assert elsewhere == []
+
+
+@pytest.fixture(scope="module")
+def nightly(browser: Browser, ui: Ui) -> str:
+    """The address of a nightly that was launched by a click and ended well."""
+    opened = browser.new_page(viewport={"width": 1440, "height": 1000})
+    opened.goto(ui.launchpad("nightly"))
+    address = launch(opened)
+    expect(opened.get_by_text("Success", exact=True).first).to_be_visible(timeout=NIGHTLY_MS)
+    look(opened, "nightly")
+    opened.close()
+    return address
+
+
+def launch(page: Page) -> str:
+    """Click the launchpad's button; the address of the run's page."""
+    button = page.get_by_role("button", name="Launch Run")
+    expect(button).to_be_enabled(timeout=PAGE_MS)
+    button.click()
+    page.wait_for_url("**/runs/*", timeout=PAGE_MS)
+    return page.url
+
+
+def look(page: Page, name: str) -> None:
+    """Keep a picture where a person asked for pictures."""
+    if folder := os.environ.get("RECOUPLE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_the_graph_shows_every_layer(page: Page, ui: Ui) -> None:
+    page.goto(f"{ui.url}/asset-groups")
+    boxes, listed = page.locator("svg foreignObject"), page.locator("[class*=AssetSidebarNode_itemContainer]")
+    for group in ("raw", "core", "policy", "studies", "marts", "published"):
+        expect(boxes.filter(has_text=group).first).to_be_visible()
+        expect(listed.filter(has=page.get_by_title(group, exact=True))).to_be_visible()
+    boxes.filter(has_text="marts").first.click()
+    for mart in ("correlation_regimes", "claims"):
+        expect(page.get_by_title(mart, exact=True).first).to_be_visible()
+        expect(boxes.filter(has_text=mart).first).to_be_attached()
+    look(page, "graph")
+
+
+@pytest.mark.parametrize(
+    ("job", "fields"),
+    [
+        ("nightly", ("source: sample", "as_of: ''")),
+        ("ingest", ("source: sample", "symbols: []")),
+        ("marts", ("as_of: ''",)),
+    ],
+)
+def test_the_form_of_a_job_comes_filled_in_from_the_settings(
+    page: Page, ui: Ui, job: str, fields: tuple[str, ...]
+) -> None:
+    page.goto(ui.launchpad(job))
+    editor = page.locator(".CodeMirror-code").first
+    for field in fields:
+        expect(editor).to_contain_text(field)
+    look(page, f"form-{job}")
+
+
+def test_a_source_that_does_not_exist_is_refused_before_the_run(page: Page, ui: Ui) -> None:
+    page.goto(ui.launchpad("ingest", "resources: {run: {config: {source: yahoo}}}"))
+    expect(page.get_by_text("not in enum type Source got yahoo").first).to_be_visible()
+    look(page, "refused")
+
+
+@pytest.mark.usefixtures("nightly")
+def test_a_mart_shows_its_chart_its_columns_with_units_and_its_contract(page: Page, ui: Ui) -> None:
+    page.goto(ui.asset("marts/rolling_correlations"))
+    expect(page.get_by_text("Pearson correlation of daily log returns [-1 to 1]")).to_be_visible()
+    expect(page.get_by_text("RollingCorrelations in assets/contracts/market.py").first).to_be_visible()
+    link = page.get_by_role("link", name="Open contract")
+    assert re.search(r"/assets/contracts/market\.py:\d+$", link.get_attribute("href") or "")
+    look(page, "mart")
+    page.get_by_text("[Show Markdown]").first.click()
+    chart = page.locator("img[src^='data:image/png']")
+    expect(chart).to_be_visible()
+    assert chart.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert "rolling_correlations" in (chart.get_attribute("alt") or "")
+    look(page, "chart")
+
+
+@pytest.mark.usefixtures("nightly")
+def test_a_check_says_in_plain_words_what_it_looked_at_and_what_it_found(page: Page, ui: Ui) -> None:
+    page.goto(ui.asset("marts/rolling_correlations", view="checks"))
+    expect(page.get_by_text("Every row keeps the rules of the table's contract").first).to_be_visible()
+    expect(page.get_by_text("rows keep every rule").first).to_be_visible()
+    look(page, "checks")
+
+
+def test_a_failed_asset_says_in_one_sentence_what_happened_and_what_to_do(page: Page, ui: Ui, tmp_path: Path) -> None:
+    days = pl.DataFrame({"symbol": ["BTC-USD"], "date": ["2026-01-30"]}).with_columns(pl.col("date").str.to_date())
+    bars = days.with_columns(pl.lit(1.0).alias(c) for c in ("open", "high", "low", "close", "adj_close", "volume"))
+    bars.write_parquet(tmp_path / "prices.parquet")
+    choices = {"source": "files", "files": str(tmp_path)}
+    page.goto(ui.launchpad("ingest", json.dumps({"resources": {"run": {"config": choices}}})))
+    launch(page)
+    expect(page.get_by_text("Failure", exact=True).first).to_be_visible(timeout=NIGHTLY_MS)
+    sentence = f"{tmp_path / 'fred.parquet'} does not exist; set RECOUPLE_FILES to a folder that has it"
+    expect(page.get_by_text(sentence).first).to_be_visible()
+    look(page, "failure")
+
+
+def test_a_choice_that_cannot_be_used_ends_the_run_with_the_remedy(page: Page, ui: Ui) -> None:
+    page.goto(ui.launchpad("ingest", "resources: {asked: {config: {symbols: [BTCUSD]}}}"))
+    launch(page)
+    expect(page.get_by_text("symbols names BTCUSD (close to BTC-USD)").first).to_be_visible(timeout=NIGHTLY_MS)
+    look(page, "choice")
