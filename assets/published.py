@@ -8,7 +8,7 @@ from typing import Protocol
 import dagster as dg
 
 from assets.contracts import MARTS
-from assets.errors import in_one_sentence
+from assets.failing import in_one_sentence
 from assets.table import asset_key
 
 

@@ -26,7 +26,7 @@ from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.contracts import CONTRACTS
 from assets.contracts.base import Mart, RawTable, Table
 from assets.contracts.rows import Rows, hold_to_contract
-from assets.errors import in_one_sentence
+from assets.failing import in_one_sentence
 from assets.upstream import Fetched, Note
 
 SQL_FOLDER = Path(__file__).parents[1] / "sql"

@@ -24,11 +24,11 @@ from assets.reference import Reference, load_reference
 from assets.studies import Studies, load_studies
 from assets.table import sql_tables
 from assets.upstream import Upstream
-from pipelines.errors import before_the_run
 from pipelines.forms import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
 from pipelines.io import WarehouseIOManager
 from pipelines.jobs import JOBS
 from pipelines.publishing import Publisher
+from pipelines.refusals import before_the_run
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import alert_sensors
 from pipelines.settings import Settings, SettingsError

@@ -19,7 +19,7 @@ import typer
 from dotenv import load_dotenv
 
 from assets.entries import EntryError
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 from pipelines.settings import Settings
 
 app = typer.Typer(
@@ -173,7 +173,7 @@ def main() -> NoReturn:
     load_dotenv(Path.cwd() / ".env")
     try:
         app()
-    except (RecoupleError, EntryError) as error:
+    except (KnownFault, EntryError) as error:
         typer.echo(f"recouple: {error}", err=True)
         sys.exit(2)
     sys.exit(0)

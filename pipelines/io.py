@@ -12,7 +12,7 @@ import polars as pl
 from assets.contracts import CONTRACTS
 from assets.contracts.base import RawTable, Table
 from assets.contracts.rows import Rows
-from assets.errors import in_one_sentence
+from assets.failing import in_one_sentence
 from assets.upstream import Upstream
 from pipelines.pictures import picture
 from pipelines.warehouse import Warehouse

@@ -22,15 +22,15 @@ import polars as pl
 from assets.contracts import MARTS
 from assets.contracts.base import Mart
 from assets.contracts.rows import hold_to_contract
+from assets.errors import KnownFault
 from pipelines import serving
 from pipelines.brief import BRIEF
-from pipelines.errors import RecoupleError
 from pipelines.warehouse import Warehouse
 
 _BRIEF_SECONDS = 300
 
 
-class PublishingError(RecoupleError):
+class PublishingError(KnownFault):
     """The run could not be published; the last good one stays served."""
 
 

@@ -31,7 +31,7 @@ import duckdb
 import polars as pl
 
 from assets.contracts import MARTS
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 
 STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.2 can open
 META = "_meta"
@@ -55,7 +55,7 @@ _META_COMMENTS = {
 _log = logging.getLogger(__name__)
 
 
-class ServingError(RecoupleError):
+class ServingError(KnownFault):
     """What is served cannot be changed as asked."""
 
 

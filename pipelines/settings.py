@@ -12,12 +12,12 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 
 SourceName = Literal["live", "files", "sample"]
 
 
-class SettingsError(RecoupleError):
+class SettingsError(KnownFault):
     """A variable of the environment cannot be used."""
 
 

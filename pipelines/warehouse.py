@@ -26,7 +26,7 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 from assets.contracts import RAW_TABLES
 from assets.contracts.base import RawTable, Table
 from assets.contracts.rows import Rows
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 from pipelines.schema_diff import SchemaDiff, schema_diff
 
 Opened = TypeVar("Opened")
@@ -45,7 +45,7 @@ _TYPES: dict[type[pl.DataType], str] = {
 }
 
 
-class WarehouseLocked(RecoupleError):
+class WarehouseLocked(KnownFault):
     """Another process kept the warehouse open for longer than the wait allows."""
 
     def __init__(self, path: Path, holder: str, waited_seconds: float) -> None:
@@ -56,7 +56,7 @@ class WarehouseLocked(RecoupleError):
         self.holder = holder
 
 
-class LossySchemaChange(RecoupleError):
+class LossySchemaChange(KnownFault):
     """Writing would drop a column or narrow a type of a stored table."""
 
     def __init__(self, table: str, diff: SchemaDiff) -> None:
@@ -68,11 +68,11 @@ class LossySchemaChange(RecoupleError):
         self.diff = diff
 
 
-class EmptyResult(RecoupleError):
+class EmptyResult(KnownFault):
     """A table that must have rows was about to become empty."""
 
 
-class OriginMismatch(RecoupleError):
+class OriginMismatch(KnownFault):
     """Simulated and real data were about to be mixed in one home."""
 
 
@@ -176,7 +176,7 @@ class Warehouse:
         """Remove one derived table, so that the next run may give it another shape."""
         layer, _, name = table.partition(".")
         if layer in {"raw", "ops", "quarantine"} or not self._stored_columns(layer, name):
-            raise RecoupleError(f"{table} is no derived table of this warehouse; name one such as core.daily_prices")
+            raise KnownFault(f"{table} is no derived table of this warehouse; name one such as core.daily_prices")
         self._db.execute(f'drop table "{layer}"."{name}"')
 
     # ------------------------------------------------------------------ inner workings
@@ -280,7 +280,7 @@ def open_warehouse(
 def open_existing(path: Path, lock_wait_seconds: float) -> Iterator[Warehouse]:
     """Open a warehouse that a run has made, for looking after it by hand."""
     if not path.exists():
-        raise RecoupleError(f"{path} does not exist; run `make nightly` once, or set RECOUPLE_HOME to where it is")
+        raise KnownFault(f"{path} does not exist; run `make nightly` once, or set RECOUPLE_HOME to where it is")
     connection = _connect(path, lock_wait_seconds)
     try:
         yield Warehouse(connection, connection.execute("select current_database()").fetchall()[0][0])

@@ -25,6 +25,7 @@ Drawing: TypeAlias = alt.LayerChart | alt.FacetChart | alt.VConcatChart
 WIDTH, HEIGHT = 520, 300  # a size whose text can still be read when a phone shows it at two thirds
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _LETTER, _MARGIN, _PLOT = 8.4, 18, 440  # width of a letter of a line's name, the space before it, the plot's own width
+_OWN_INK = alt.Color("ink:N", scale=None)
 _LABEL_DISTANCE = 0.075  # of the value axis, between the names of two lines
 
 
@@ -116,15 +117,15 @@ def lines(
     )
     scale = alt.Scale(zero=zero, nice=True)
     y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=format, tickCount=5))
-    layers: list[alt.Chart] = [_span(span, first, x) for span in spans if span.end > first]
+    layers: list[alt.Chart] = [_spans(shown, first, x)] if (shown := [s for s in spans if s.end > first]) else []
     if band is not None:
         rows = pl.DataFrame({"date": band.dates, "value": band.low, "high": band.high}).drop_nulls()
-        mark = alt.Chart(_dated(rows)).mark_area(color=band.ink.light, opacity=0.2)
+        mark = _chart(rows).mark_area(color=band.ink.light, opacity=0.2)
         layers.append(mark.encode(x=x, y=y, y2="high:Q"))
     layers += [_level(level, y) for level in levels]
     for line in drawn:
         rows = pl.DataFrame({"date": line.dates, "value": line.values}).drop_nulls()
-        mark = alt.Chart(_dated(rows)).mark_line(
+        mark = _chart(rows).mark_line(
             color=line.ink.light,
             strokeWidth=2,
             strokeJoin="round",
@@ -143,7 +144,7 @@ def timeline(bars: Sequence[Bar]) -> Drawing:
         {
             "row": [bar.row for bar in bars],
             "date": [bar.start for bar in bars],
-            "end": [bar.end.isoformat() for bar in bars],
+            "end": [bar.end for bar in bars],
             "label": [bar.label for bar in bars],
             "ink": [bar.ink.light for bar in bars],
         }
@@ -151,8 +152,8 @@ def timeline(bars: Sequence[Bar]) -> Drawing:
     scale = alt.Scale(type="utc", domain=[_stamp(first), _stamp(last)], nice=True)
     x = alt.X("date:T", title=None, scale=scale, axis=_time_axis(first, last))
     y = alt.Y("row:N", title=None, axis=alt.Axis(labelLimit=220, domain=False, ticks=False))
-    marks = alt.Chart(_dated(rows)).mark_bar(height=26, stroke=Ink.TEXT.light, strokeWidth=0.6)
-    return alt.layer(marks.encode(x=x, x2="end:T", y=y, color=alt.Color("ink:N", scale=None)))
+    marks = _chart(rows).mark_bar(height=26, stroke=Ink.TEXT.light, strokeWidth=0.6)
+    return alt.layer(marks.encode(x=x, x2="end:T", y=y, color=_OWN_INK))
 
 
 def intervals(rows: Sequence[Interval], *, format: str = ".0%", zero: bool = True) -> Drawing:
@@ -161,9 +162,9 @@ def intervals(rows: Sequence[Interval], *, format: str = ".0%", zero: bool = Tru
     x = alt.X("place:N", title=None, sort=[row.place for row in rows], axis=alt.Axis(labelAngle=0))
     scale = alt.Scale(zero=zero, nice=True)
     axis = alt.Axis(format=format, tickCount=5)
-    bars = alt.Chart(data).mark_rule(color=Ink.ASSET.light, strokeWidth=3)
-    base = alt.Chart(data).mark_tick(color=Ink.TEXT.light, thickness=3, size=44)
-    dots = alt.Chart(data).mark_point(color=Ink.ASSET.light, filled=True, size=110, opacity=1)
+    bars = _chart(data).mark_rule(color=Ink.ASSET.light, strokeWidth=3)
+    base = _chart(data).mark_tick(color=Ink.TEXT.light, thickness=3, size=44)
+    dots = _chart(data).mark_point(color=Ink.ASSET.light, filled=True, size=110, opacity=1)
     return alt.layer(
         bars.encode(x=x, y=alt.Y("low:Q", title=None, scale=scale, axis=axis), y2="high:Q"),
         base.encode(x=x, y=alt.Y("baseline:Q", title=None, scale=scale, axis=axis)),
@@ -215,22 +216,27 @@ def _time_axis(first: date, last: date) -> alt.Axis:
     return alt.Axis(format="%b %Y" if few_years else "%Y", tickCount=ticks, grid=False)
 
 
-def _span(span: Span, first: date, x: alt.X) -> alt.Chart:
-    rows = pl.DataFrame({"date": [max(span.start, first)], "end": [span.end.isoformat()]})
-    mark = alt.Chart(_dated(rows)).mark_rect(color=span.ink.light, opacity=0.16)
-    painted: alt.Chart = mark.encode(x=x, x2="end:T")
+def _spans(spans: Sequence[Span], first: date, x: alt.X) -> alt.Chart:
+    rows = pl.DataFrame(
+        {
+            "date": [max(span.start, first) for span in spans],
+            "end": [span.end for span in spans],
+            "ink": [span.ink.light for span in spans],
+        }
+    )
+    painted: alt.Chart = _chart(rows).mark_rect(opacity=0.16).encode(x=x, x2="end:T", color=_OWN_INK)
     return painted
 
 
 def _level(level: float, y: alt.Y) -> alt.Chart:
-    rule = alt.Chart(pl.DataFrame({"value": [level]})).mark_rule(color=Ink.MUTED.light, strokeDash=[2, 3])
+    rule = _chart(pl.DataFrame({"value": [level]})).mark_rule(color=Ink.MUTED.light, strokeDash=[2, 3])
     drawn: alt.Chart = rule.encode(y=y)
     return drawn
 
 
 def _name(line: Line, value: float, x: alt.X, y: alt.Y) -> alt.Chart:
     rows = pl.DataFrame({"date": [_day(line.dates.max())], "value": [value]})
-    text = alt.Chart(_dated(rows)).mark_text(
+    text = _chart(rows).mark_text(
         text=line.name, align="left", dx=6, color=line.ink.light, fontSize=14, fontWeight="bold"
     )
     placed: alt.Chart = text.encode(x=x, y=y)
@@ -249,9 +255,12 @@ def _apart(drawn: Sequence[Line], others: Sequence[float]) -> list[tuple[Line, f
     return placed
 
 
-def _dated(rows: pl.DataFrame) -> pl.DataFrame:
-    """Dates as text: read as UTC, they mean the same day wherever the page is made."""
-    return rows.with_columns(pl.col("date").cast(pl.Date).dt.to_string())
+def _chart(rows: pl.DataFrame) -> alt.Chart:
+    """Rows as one text: a list of values would be copied with every part of a drawing.
+
+    Dates are text too: read as UTC, they mean the same day wherever the page is made.
+    """
+    return alt.Chart(alt.InlineData(values=rows.write_csv(), format=alt.CsvDataFormat(type="csv")))
 
 
 def _day(value: object) -> date:

@@ -17,10 +17,10 @@ from typing import Any
 import polars as pl
 
 from assets.catalog import load_catalog
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 
 
-class NothingPublished(RecoupleError):
+class NothingPublished(KnownFault):
     """There is no run to read."""
 
 

@@ -15,13 +15,13 @@ import copy
 from datetime import date
 from typing import ClassVar
 
+from assets.errors import KnownFault
 from assets.upstream import Missing
-from pipelines.errors import RecoupleError
 
 TRY_AGAIN = "The next run asks again"
 
 
-class SourceError(RecoupleError):
+class SourceError(KnownFault):
     """A service did not deliver a series; says which, what happened and what to do.
 
     service, series: as a reader knows them, for example FRED and WALCL. what: the reason alone. status: the

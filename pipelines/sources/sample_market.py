@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from assets.catalog import Series, Symbol
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 
 PATH = Path(__file__).with_name("sample_market.toml")
 
@@ -24,7 +24,7 @@ Point = tuple[date, float]
 Window = tuple[date, date, float]
 
 
-class SampleMarketError(RecoupleError):
+class SampleMarketError(KnownFault):
     """The sample market cannot be simulated; the message names the file, the entry and the reason."""
 
 

@@ -19,7 +19,7 @@ from assets.contracts.core import Sessions
 from assets.contracts.market import DivergenceEpisodes
 from assets.contracts.raw import MacroObservations, PriceBars
 from assets.contracts.rows import ContractError, Rows, hold_to_contract
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 from pipelines.warehouse import (
     EmptyResult,
     LossySchemaChange,
@@ -196,7 +196,7 @@ def test_a_lossy_schema_change_is_refused_with_its_diff(tmp_path: Path) -> None:
 
 
 def test_raw_tables_cannot_be_dropped(tmp_path: Path) -> None:
-    with warehouse(tmp_path) as opened, pytest.raises(RecoupleError, match="no derived table"):
+    with warehouse(tmp_path) as opened, pytest.raises(KnownFault, match="no derived table"):
         opened.drop("raw.price_bars")
 
 

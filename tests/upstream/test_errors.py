@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pipelines.errors import RecoupleError
+from assets.errors import KnownFault
 from pipelines.sources.errors import RateLimited, ServiceDown, SourceError, UnknownSeries
 from pipelines.sources.http import Pace, Patience, Policy, retry_after_seconds
 from tests.upstream.services import FakeClock
@@ -21,7 +21,7 @@ def test_the_message_says_which_what_and_what_to_do() -> None:
         "The next run fetches from 2026-11-11."
     )
     assert (error.service, error.series, error.status, error.attempts, error.elapsed) == ("FRED", "WALCL", 429, 4, 92.4)
-    assert isinstance(error, RecoupleError)
+    assert isinstance(error, KnownFault)
 
 
 def test_a_remedy_of_its_own_comes_before_the_next_run() -> None:

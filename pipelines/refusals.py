@@ -1,7 +1,6 @@
-"""The errors a person may have to act on, outside the assets.
+"""How a known fault ends a run that cannot begin: in one sentence.
 
-Here: one base class, so that the command line and the Dagster UI show the message alone, and how such an error ends a
-run that has not begun. Not here: the errors themselves; each is defined where it is raised.
+Here: that translation. Not here: the faults (assets.errors), how one ends a step (assets.failing).
 """
 
 from __future__ import annotations
@@ -12,10 +11,6 @@ from contextlib import contextmanager
 import dagster as dg
 
 from assets.errors import KnownFault
-
-
-class RecoupleError(KnownFault):
-    """Names the thing, the reason and the remedy."""
 
 
 class RunRefused(dg.DagsterError):
