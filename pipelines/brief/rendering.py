@@ -1,16 +1,18 @@
 """Turning chart specifications into SVG and PNG beside the work that makes them.
 
-Here: one background thread that holds the renderer. Not here: what is drawn (brief.charts), where it goes (brief.page).
+Here: one process that holds the renderer. Not here: what is drawn (brief.charts), where it goes (brief.page).
 
-The renderer is a JavaScript engine that takes most of a second to wake and lets other threads run meanwhile. Woken
-before the drawing library is imported and fed while the sections are still being made, it costs half the time.
+The renderer is a JavaScript engine that takes most of a second to wake and lets no other thread run meanwhile. Woken in
+a process of its own before the drawing library is imported, and fed while the sections are still being made, it costs
+half the time.
 """
 
 from __future__ import annotations
 
 import re
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from html import escape
+from multiprocessing import get_context
 from types import TracebackType
 from typing import Any
 
@@ -25,22 +27,22 @@ class Rendering:
     """A renderer that is awake while its `with` block lasts."""
 
     def __enter__(self) -> Rendering:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="brief")
-        self._thread.submit(vl_convert.vegalite_to_svg, _NOTHING)
+        self._process = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+        self._process.submit(_svg, _NOTHING, "")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._thread.shutdown(cancel_futures=True)
+        self._process.shutdown(cancel_futures=True)
 
     def svg(self, spec: Spec, description: str) -> Future[str]:
         """An SVG that carries its description and takes the width it is given."""
-        return self._thread.submit(_svg, spec, description)
+        return self._process.submit(_svg, spec, description)
 
     def png(self, spec: Spec) -> Future[bytes]:
         """A PNG at half again the drawing's size, for sharp screens."""
-        return self._thread.submit(lambda: bytes(vl_convert.vegalite_to_png(spec, scale=1.5)))
+        return self._process.submit(_png, spec)
 
 
 def _svg(spec: Spec, description: str) -> str:
@@ -48,3 +50,7 @@ def _svg(spec: Spec, description: str) -> str:
     silent = re.sub(r'\s(?:role|aria-[a-z]+)="[^"]*"', "", drawn)  # roles without names, which confuse screen readers
     described = silent.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
     return re.sub(r'\swidth="\d+" height="\d+"', "", described, count=1)
+
+
+def _png(spec: Spec) -> bytes:
+    return bytes(vl_convert.vegalite_to_png(spec, scale=1.5))
