@@ -28,7 +28,7 @@ def server(world: LiveWorld, tmp_path: Path) -> Iterator[Loopback]:
 def test_a_live_night_is_published_and_the_next_asks_once_for_each_series(
     world: LiveWorld, server: Loopback, tmp_path: Path
 ) -> None:
-    succeed(world.night(0, server, tmp_path / "home"))
+    succeed(world.night(0, server, tmp_path / "home", "ingest"))
     server.forget()
     succeed(world.night(1, server, tmp_path / "home"))
     assert (tmp_path / "home" / "marts" / "current" / "market_state.parquet").exists()
@@ -38,9 +38,9 @@ def test_a_live_night_is_published_and_the_next_asks_once_for_each_series(
 
 def test_two_missed_weeks_heal_in_one_run(world: LiveWorld, server: Loopback, tmp_path: Path) -> None:
     for night in (0, 15):
-        succeed(world.night(night, server, tmp_path / "gap"))
+        succeed(world.night(night, server, tmp_path / "gap", "ingest"))
     for night in (0, 8, 15):
-        succeed(world.night(night, server, tmp_path / "steady"))
+        succeed(world.night(night, server, tmp_path / "steady", "ingest"))
     gap, steady = newest_values(tmp_path / "gap"), newest_values(tmp_path / "steady")
     for table, rows in gap.items():
         assert_frame_equal(rows, steady[table])
