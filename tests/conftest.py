@@ -5,6 +5,7 @@ Here: fixtures used by more than one folder of tests. Not here: facts about one 
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -138,6 +139,13 @@ def published_once(shared: Path, settings: Settings) -> Settings:
         if not (settings.tree / "marts" / "current").exists():
             succeed(run_job(settings, "nightly"))
     return settings
+
+
+def own_copy(shared: Path, settings: Settings, home: Path) -> Settings:
+    """A copy of a shared home that a test may change, taken while nobody writes."""
+    with FileLock(shared / f"{settings.home.name}.lock"):
+        shutil.copytree(settings.home, home, symlinks=True, ignore=shutil.ignore_patterns("as_of", "dagster"))
+    return settings.model_copy(update={"home": home})
 
 
 @pytest.fixture

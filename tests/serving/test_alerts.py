@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,7 +27,7 @@ from pipelines.runs import run_job
 from pipelines.sensors import alert_sensors
 from pipelines.serving import roll_back
 from pipelines.settings import Settings
-from tests.conftest import succeed
+from tests.conftest import own_copy, succeed
 from tests.serving import world
 
 TOKEN = "t0k3n-4f9d2c71"
@@ -313,6 +312,7 @@ def test_a_nightly_that_fails_sends_one_message_however_often_it_is_retried(tmp_
 
 
 def test_a_simulated_run_says_so_and_leaves_the_address_nowhere(
+    shared: Path,
     sample_home: Settings,
     chat: Receiver,
     tmp_path: Path,
@@ -321,10 +321,10 @@ def test_a_simulated_run_says_so_and_leaves_the_address_nowhere(
 ) -> None:
     caplog.set_level("DEBUG")
     home = tmp_path / "home"
-    shutil.copytree(sample_home.home, home, symlinks=True)
+    settings = own_copy(shared, sample_home, home)
     with open_ledger(home) as ledger:
         ledger.add_publication(date(2025, 6, 2), [])
-    settings = sample_home.model_copy(update={"home": home, "alert_urls": (chat.url, SecretStr(f"bad://{TOKEN}"))})
+    settings = settings.model_copy(update={"alert_urls": (chat.url, SecretStr(f"bad://{TOKEN}"))})
     report = succeed(run_job(settings, "marts"))
     (text,) = chat.texts
     assert len(text.splitlines()) > 3
