@@ -41,10 +41,15 @@ browser:  ## the browser that the tests use, installed where it is missing
 			"make test RECOUPLE_CHROMIUM=/path/to/it" >&2; \
 		echo "$$said" | tail -n 5 >&2; exit 2; }; }
 
-# Older DuckDB clients, each in an environment of its own.
-OLDER := .venv-clients/duckdb-1.4/.complete .venv-clients/duckdb-1.5/.complete
+# DuckDB clients of other versions and another language, each in an environment of its own.
+CLIENTS := .venv-clients/duckdb-1.4/.complete .venv-clients/duckdb-1.5/.complete .venv-clients/node/node_modules/.complete
 
-clients: $(OLDER)  ## the older DuckDB clients that the tests read the marts with
+clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts with
+
+.venv-clients/node/node_modules/.complete: .venv-clients/node/.complete $(wildcard tests/serving/clients/node/*)
+	@cp tests/serving/clients/node/* .venv-clients/node/
+	@cd .venv-clients/node && PATH="$$PWD/bin:$$PATH" npm install --no-save --silent --no-audit --no-fund
+	@touch $@
 
 .venv-clients/%/.complete: tests/serving/clients/%.lock
 	@$(PYTHON) -m venv $(@D)

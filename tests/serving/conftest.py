@@ -30,12 +30,12 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def client() -> Callable[[str], Path]:
-    """The bin folder of the environment of an older DuckDB, by its version."""
+    """The bin folder of a client's environment, by its name."""
 
-    def environment(version: str) -> Path:
-        folder = _CLIENTS / f"duckdb-{version}"
+    def environment(name: str) -> Path:
+        folder = _CLIENTS / name
         if not (folder / ".complete").exists():
-            pytest.skip(f"no DuckDB {version} beside this one: run `make clients`")
+            pytest.skip(f"no {name} beside this DuckDB: run `make clients`")
         return folder / "bin"
 
     return environment

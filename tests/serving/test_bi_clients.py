@@ -30,7 +30,7 @@ def output(*command: object) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("version", ["1.4", "1.5"])
+@pytest.mark.parametrize("version", ["duckdb-1.4", "duckdb-1.5"])
 def test_older_clients_read_views_and_comments(tree: Path, client: Clients, version: str) -> None:
     script = """
 import duckdb, json, sys
@@ -52,16 +52,22 @@ with engine.connect() as connection:
     rows = connection.execute(sa.text("select count(*) from fed_liquidity")).scalar()
 print(json.dumps([sorted(sa.inspect(engine).get_view_names()), rows]))
 """
-    views, rows = json.loads(output(client("1.5") / "python", "-c", script, tree / "serving.duckdb"))
+    views, rows = json.loads(output(client("duckdb-1.5") / "python", "-c", script, tree / "serving.duckdb"))
     assert {"market_state", "fed_liquidity", "_meta"} <= set(views)
     assert rows == 200
 
 
 def test_command_line_client_reads(tree: Path, client: Clients) -> None:
     said = output(
-        client("1.5") / "duckdb", "-readonly", "-json", tree / "serving.duckdb", "select count(*) n from _meta"
+        client("duckdb-1.5") / "duckdb", "-readonly", "-json", tree / "serving.duckdb", "select count(*) n from _meta"
     )
     assert json.loads(said)[0]["n"] > 0
+
+
+def test_node_client_reads(tree: Path, client: Clients) -> None:
+    node = client("node") / "node"
+    said = output(node, node.parents[1] / "ask.mjs", tree / "serving.duckdb", "select count(*) from market_state")
+    assert json.loads(said) == [[str(2 * world.SESSIONS)]]
 
 
 def test_polars_and_pandas_read_the_parquet_files(tree: Path) -> None:
@@ -70,7 +76,7 @@ def test_polars_and_pandas_read_the_parquet_files(tree: Path) -> None:
 
 
 def test_readers_of_three_versions_see_one_run_at_a_time(tmp_path: Path, client: Clients) -> None:
-    pythons = {Path(sys.executable): 2, client("1.4") / "python": 2, client("1.5") / "python": 2}
+    pythons = {Path(sys.executable): 2, client("duckdb-1.4") / "python": 2, client("duckdb-1.5") / "python": 2}
     seen = readers.watch(tmp_path, pythons, runs=5)
     assert [s["errors"] for s in seen] == [[], [], []]
     assert [s["mixed"] for s in seen] == [0, 0, 0]
