@@ -45,7 +45,7 @@ class Symbol(_Observed):
 class Series(_Observed):
     """A macroeconomic time series."""
 
-    source: Literal["fred"]
+    source: Literal["fred", "nyfed"]
     unit: Literal["percent", "usd_mn", "usd_bn", "index_points"]
     frequency: Literal["calendar_day", "business_day", "weekly_wednesday", "weekly_friday", "monthly"]
 

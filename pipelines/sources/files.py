@@ -79,7 +79,7 @@ class FilesUpstream:
         return Fetched(rows, self._absent([f.id for f in futures], contracts["root"], "prices.parquet"))
 
     def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
-        """All observations of the series; an empty value means that nothing was published."""
+        """All observations of the series, whoever publishes them; an empty value means that nothing was published."""
         ids = [s.id for s in series]
         frame = self._read("fred.parquet", _FRED)
         vintage = pl.col("realtime_start") if "realtime_start" in frame.columns else pl.lit(None)

@@ -41,7 +41,7 @@ from pydantic import SecretStr
 from assets.catalog import Series
 from assets.contracts.raw import MacroObservations
 from assets.upstream import Fetched, Note, Watermarks
-from pipelines.sources.answers import lost, together
+from pipelines.sources.answers import arrived, lost, together
 from pipelines.sources.errors import (
     BadRequest,
     KeyRejected,
@@ -275,7 +275,7 @@ class Fred:
             failure = error
         else:
             self._breaker.succeeded()
-            return _told(series, rows, watermark)
+            return arrived(SERVICE, series.id, rows, watermark)
         self._breaker.failed(failure, hopeless=isinstance(failure, KeyRejected))
         resumes = None if watermark is None else days_back(series, watermark, self._lookback)
         return lost(failure, MacroObservations.create_empty(), watermark, resumes)
@@ -358,15 +358,6 @@ class Fred:
             raise Malformed(SERVICE, series, f"answered with observations that cannot be read ({kind})", status=200)
 
         return Patience(self._policy, self._clock, self._breaker).call(attempt)
-
-
-def _told(series: Series, rows: pl.DataFrame, watermark: date | None) -> Fetched:
-    if rows.is_empty():
-        note = Note(series.id, f"nothing newer than {watermark}, and nothing since the lookback")
-        log.warning("FRED %s", note)
-        return Fetched(rows=rows, notes=(note,))
-    log.info("FRED %s: %d values, %s to %s", series.id, rows.height, rows["date"].min(), rows["date"].max())
-    return Fetched(rows=rows)
 
 
 def days_back(series: Series, stored: date, lookback: int) -> date:

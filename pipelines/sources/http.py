@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception
@@ -36,6 +37,7 @@ from pipelines.sources.errors import (
 T = TypeVar("T")
 
 USER_AGENT = "recouple/0.1 (nightly research pipeline; one request per series and night)"
+NEW_YORK = ZoneInfo("America/New_York")  # whose days the markets and the Fed count
 BODY_LIMIT = 64 * 2**20  # bytes; the largest real answer is a few MB
 
 

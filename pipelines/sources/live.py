@@ -15,16 +15,17 @@ import polars as pl
 from pydantic import SecretStr
 
 from assets.catalog import Futures, Series, Symbol
-from assets.contracts.raw import FomcMeetings, FuturesSettlements
+from assets.contracts.raw import FomcMeetings, FuturesSettlements, MacroObservations
 from assets.reference import load_fomc_calendar
-from assets.upstream import Fetched, Missing, Watermarks
+from assets.upstream import Fetched, MacroSource, Missing, Watermarks
 from pipelines.settings import Settings
+from pipelines.sources.answers import together
 from pipelines.sources.cme import Cme
 from pipelines.sources.farside import Farside
 from pipelines.sources.fred import Fred
-from pipelines.sources.http import Clock, Policy, SystemClock
+from pipelines.sources.http import NEW_YORK, Clock, Policy, SystemClock
 from pipelines.sources.nyfed import NyFed
-from pipelines.sources.yahoo import NEW_YORK, Yahoo, fed_funds_contracts, newest_settled_session
+from pipelines.sources.yahoo import Yahoo, fed_funds_contracts, newest_settled_session
 
 FED_FUNDS_ROOT = "ZQ"
 
@@ -89,6 +90,7 @@ class LiveUpstream:
             csv_url=config.fredgraph_url,
         )
         self._nyfed = NyFed(config.policy, self._clock, base_url=config.nyfed_url)
+        self._publishers: dict[str, MacroSource] = {"fred": self._fred, "nyfed": self._nyfed}
         once = replace(config.policy, tries=1, timeout_seconds=min(10.0, config.policy.timeout_seconds))
         self._cme = Cme(once, self._clock, base_url=config.cme_url)
         self._farside = Farside(config.policy, self._clock, base_url=config.farside_url)
@@ -142,12 +144,14 @@ class LiveUpstream:
         )
 
     def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
-        """Observations of the series."""
-        return self._fred.macro_observations(series, stored)
+        """Observations of the series, each asked of its source; a source without a series is not asked."""
+        asked = {source: [one for one in series if one.source == source] for source in self._publishers}
+        answers = [self._publishers[source].macro_observations(own, stored) for source, own in asked.items() if own]
+        return together(MacroObservations.create_empty(), answers)
 
     def treasury_operations(self, stored: date | None) -> Fetched:
         """The Desk's outright operations."""
-        return self._nyfed.treasury_operations(stored, self.today())
+        return self._nyfed.treasury_operations(stored)
 
     def fund_flows(self, stored: date | None) -> Fetched:
         """Flows into spot bitcoin ETFs; optional."""

@@ -1,7 +1,7 @@
 """The New York Fed's Markets API: the Desk's outright operations, its holdings of bills, its reference rates.
 
-Here: addresses, and answers as rows. Not here: which operations belong to which programme (assets.policy),
-patience and pacing (pipelines.sources.http).
+Here: addresses, and answers as rows. Not here: which series are wanted (assets.catalog), which operations belong to
+which programme (assets.policy), patience and pacing (pipelines.sources.http).
 
 The API answers 400 to a bad path and, reportedly, to a caller in a hurry. Our paths are fixed, so 400 is
 tried again.
@@ -12,16 +12,25 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
+from assets.catalog import Series
 from assets.contracts.raw import MacroObservations, TreasuryOperations
-from assets.upstream import Fetched, Note
-from pipelines.sources.answers import lost
-from pipelines.sources.errors import BadRequest, Malformed, RateLimited, SourceError
-from pipelines.sources.http import Clock, Http, Pace, Patience, Policy, not_data
+from assets.upstream import Fetched, Note, Watermarks
+from pipelines.sources.answers import arrived, lost, together
+from pipelines.sources.errors import (
+    BadRequest,
+    Malformed,
+    NothingDelivered,
+    RateLimited,
+    SourceError,
+    UnknownSeries,
+)
+from pipelines.sources.http import NEW_YORK, Breaker, Clock, Http, Pace, Patience, Policy, not_data
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +38,28 @@ SERVICE = "New York Fed"
 URL = "https://markets.newyorkfed.org/api"
 OPERATIONS = "treasury_operations"
 FIRST_DAY = date(2000, 1, 1)  # before the first operation the API knows
-RATES = {"EFFR": "unsecured/effr", "SOFR": "secured/sofr"}
+FAILURES = 2  # in a row, and the rest is not asked: of four questions, two that hang cost two minutes
 Record = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class ReferenceRate:
+    """Where a rate is found, and its first day."""
+
+    path: str
+    first: date
+
+
+RATES = {
+    "EFFR": ReferenceRate("unsecured/effr", date(2000, 7, 3)),
+    "SOFR": ReferenceRate("secured/sofr", date(2018, 4, 2)),
+}
+BILLS = "SOMA_BILLS"
+KNOWN = (*RATES, BILLS)
+
+
 class NyFed:
-    """The three questions asked of the New York Fed."""
+    """Four questions asked of the New York Fed, none stopping the others."""
 
     def __init__(
         self,
@@ -45,9 +70,10 @@ class NyFed:
         per_minute: int = 30,
         base_url: str | None = None,
     ) -> None:
-        """lookback_days: the Desk corrects results for a few days; at least 7."""
+        """lookback_days: results and rates are corrected for a few days; at least 7."""
         self._policy = policy
         self._clock = clock
+        self._breaker = Breaker(SERVICE, min(FAILURES, policy.failures_before_giving_up))  # one for all questions
         self._lookback = timedelta(days=max(7, lookback_days))
         self._http = Http(SERVICE, base_url or URL, policy, Pace(per_minute, clock), clock)
 
@@ -55,33 +81,76 @@ class NyFed:
         """Close the connections."""
         self._http.close()
 
-    def treasury_operations(self, stored: date | None, today: date) -> Fetched:
+    def treasury_operations(self, stored: date | None) -> Fetched:
         """Outright operations since the watermark minus the lookback; a failure becomes Missing."""
-        start = FIRST_DAY if stored is None else stored - self._lookback
-        params = {"startDate": start.isoformat(), "endDate": today.isoformat()}
+        return self._answer(OPERATIONS, TreasuryOperations.create_empty(), stored, self._operations_since)
+
+    def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
+        """Observations since the watermark minus the lookback, all without one; never raises for a series."""
+        empty = MacroObservations.create_empty()
+        return together(empty, [self._series(one.id, stored.get(one.id)) for one in series])
+
+    def bills_held(self) -> pl.DataFrame:
+        """Treasury bills in the System Open Market Account, USD mn, one row per week: series SOMA_BILLS."""
+        found = self._records("/soma/summary.json", {}, BILLS, ("soma", "summary"))
+        return self._observations(BILLS, found, "asOfDate", lambda row: _usd(row.get("bills"), 1e6))
+
+    def reference_rate(self, rate: str, first: date, last: date) -> pl.DataFrame:
+        """A reference rate in percent, oldest first, in the columns of raw.macro_observations."""
+        params = {"startDate": first.isoformat(), "endDate": last.isoformat()}
+        found = self._records(f"/rates/{RATES[rate].path}/search.json", params, rate, ("refRates",))
+        own = [row for row in found if row.get("type", rate) == rate]
+        return self._observations(rate, own, "effectiveDate", lambda row: _number(row.get("percentRate")))
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone(NEW_YORK).date()
+
+    def _answer(
+        self, question: str, empty: pl.DataFrame, stored: date | None, since: Callable[[date | None], Fetched]
+    ) -> Fetched:
+        """What has come since the start of the window, None for all there is; or what is missing without it."""
+        start = None if stored is None else stored - self._lookback
         try:
-            found = self._records("/tsy/all/results/summary/search.json", params, OPERATIONS, ("treasury", "auctions"))
-            rows, notes = operations(found)
+            self._breaker.check(question)
+            answer = since(start)
         except SourceError as error:
             failure = error
         else:
-            for note in notes:
-                log.warning("New York Fed %s", note)
-            log.info("New York Fed %s: %d operations since %s", OPERATIONS, rows.height, start)
-            return Fetched(rows=rows, notes=notes)
-        return lost(failure, TreasuryOperations.create_empty(), stored, None if stored is None else start)
+            self._breaker.succeeded()
+            return answer
+        self._breaker.failed(failure)
+        return lost(failure, empty, stored, start)
 
-    def bills_held(self) -> pl.DataFrame:
-        """Treasury bills in the System Open Market Account, USD bn, one row per week: series SOMA_BILLS."""
-        found = self._records("/soma/summary.json", {}, "SOMA_BILLS", ("soma", "summary"))
-        return self._observations("SOMA_BILLS", found, "asOfDate", lambda row: _usd_bn(row.get("bills")))
+    def _operations_since(self, start: date | None) -> Fetched:
+        first = start or FIRST_DAY
+        params = {"startDate": first.isoformat(), "endDate": self._today().isoformat()}
+        found = self._records("/tsy/all/results/summary/search.json", params, OPERATIONS, ("treasury", "auctions"))
+        rows, notes = operations(found)
+        for note in notes:
+            log.warning("New York Fed %s", note)
+        log.info("New York Fed %s: %d operations since %s", OPERATIONS, rows.height, first)
+        return Fetched(rows=rows, notes=notes)
 
-    def reference_rate(self, rate: Literal["EFFR", "SOFR"], first: date, last: date) -> pl.DataFrame:
-        """A reference rate in percent, oldest first, in the columns of raw.macro_observations."""
-        params = {"startDate": first.isoformat(), "endDate": last.isoformat()}
-        found = self._records(f"/rates/{RATES[rate]}/search.json", params, rate, ("refRates",))
-        own = [row for row in found if row.get("type", rate) == rate]
-        return self._observations(rate, own, "effectiveDate", lambda row: _number(row.get("percentRate")))
+    def _series(self, series: str, stored: date | None) -> Fetched:
+        empty = MacroObservations.create_empty()
+        if series not in KNOWN:
+            return lost(_unknown(series), empty, stored, None)
+
+        def since(start: date | None) -> Fetched:
+            rows = self._bills_since(start) if series == BILLS else self._rate_since(series, start)
+            if rows.is_empty() and stored is None:
+                raise NothingDelivered(SERVICE, series, "answered without any observation")
+            return arrived(SERVICE, series, rows, stored)
+
+        return self._answer(series, empty, stored, since)
+
+    def _bills_since(self, start: date | None) -> pl.DataFrame:
+        """The summary has no window: it comes whole and is cut."""
+        held = self.bills_held()
+        return held if start is None else held.filter(pl.col("date") >= start)
+
+    def _rate_since(self, rate: str, start: date | None) -> pl.DataFrame:
+        return self.reference_rate(rate, start or RATES[rate].first, self._today())
 
     def _records(self, path: str, params: dict[str, str], series: str, keys: Sequence[str]) -> list[Record]:
         """The list at the end of the keys, with patience."""
@@ -95,7 +164,7 @@ class NyFed:
                 return _listed(body, series, keys)
             raise RateLimited(SERVICE, series, f"HTTP {hurry.status}", status=hurry.status)
 
-        return Patience(self._policy, self._clock).call(ask)
+        return Patience(self._policy, self._clock, self._breaker).call(ask)
 
     def _observations(
         self, series: str, found: Sequence[Record], day: str, value: Callable[[Record], float | None]
@@ -110,6 +179,14 @@ class NyFed:
         frame = pl.DataFrame({"date": list(pairs), "value": list(pairs.values())}, schema=schema)
         frame = frame.with_columns(series_id=pl.lit(series), realtime_start=pl.lit(None, pl.Date)).drop_nulls("value")
         return frame.sort("date").select(MacroObservations.create_empty().columns)
+
+
+def _unknown(series: str) -> UnknownSeries:
+    remedy = (
+        f"The New York Fed is asked for {', '.join(KNOWN)} only: correct the id of the entry in assets/catalog.toml, "
+        f'or give it source = "fred"'
+    )
+    return UnknownSeries(SERVICE, series, "not a series that can be asked for here", remedy=remedy)
 
 
 def _listed(body: str, series: str, keys: Sequence[str]) -> list[Record]:
@@ -155,8 +232,8 @@ def _operation(record: Record) -> Record:
         "operation_date": date.fromisoformat(record["operationDate"]),
         "settlement_date": date.fromisoformat(settles) if settles else None,
         "operation_type": _words(record["operationType"]),
-        "submitted_usd_bn": _usd_bn(record.get("totalParAmtSubmitted")),
-        "accepted_usd_bn": _usd_bn(record.get("totalParAmtAccepted")),
+        "submitted_usd_bn": _usd(record.get("totalParAmtSubmitted"), 1e9),
+        "accepted_usd_bn": _usd(record.get("totalParAmtAccepted"), 1e9),
         "note": str(record.get("note") or "").strip() or None,
     }
 
@@ -173,7 +250,7 @@ def _number(value: Any) -> float | None:
     return float(text) if text else None
 
 
-def _usd_bn(value: Any) -> float | None:
-    """The API writes US dollars as text."""
+def _usd(value: Any, unit: float) -> float | None:
+    """The API writes US dollars as text. unit: dollars in one of what is wanted."""
     number = _number(value)
-    return None if number is None else number / 1e9
+    return None if number is None else number / unit

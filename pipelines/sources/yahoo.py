@@ -59,6 +59,7 @@ from pipelines.sources.errors import (
     Unreachable,
 )
 from pipelines.sources.http import (
+    NEW_YORK,
     Breaker,
     Clock,
     Pace,
@@ -73,7 +74,6 @@ log = logging.getLogger(__name__)
 warnings.filterwarnings("ignore", module=r"yfinance\.")  # what pandas has to say to yfinance, once per symbol
 
 SERVICE = "Yahoo"
-NEW_YORK = ZoneInfo("America/New_York")
 FIRST_DAY = date(1927, 1, 1)  # before the S&P 500's first bar: all there is
 CALENDAR_STARTS = date(1990, 1, 1)  # sessions before this are not compared with the exchange calendar
 SETTLE_MARGIN = timedelta(hours=2)

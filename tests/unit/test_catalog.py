@@ -40,6 +40,7 @@ def test_the_catalog_names_every_promised_symbol_series_and_pair() -> None:
         "TREAST",
         "WSHOMCB",
         "WSHOBL",
+        "SOMA_BILLS",
         "WTREGEN",
         "WRESBAL",
         "RRPONTSYD",

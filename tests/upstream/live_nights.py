@@ -51,8 +51,10 @@ class LiveWorld:
         self.catalog: Catalog = load_catalog()
         self.yahoo = YahooWorld(self.clock, first_day=FIRST_DAY)
         self.fred = FredWorld(key=KEY, clock=self.clock)
-        self.fred.vintages = {s.id: _published(s) for s in self.catalog.series}
-        self.desk = NyFedWorld([bill_purchase(25, date(2026, 6, 1) + timedelta(days=3 * n), 4.0) for n in range(80)])
+        self.fred.vintages = {s.id: _published(s) for s in self.catalog.series if s.source == "fred"}
+        purchases = [bill_purchase(25, date(2026, 6, 1) + timedelta(days=3 * n), 4.0) for n in range(80)]
+        rates_and_bills = {s.id: _published(s) for s in self.catalog.series if s.source == "nyfed"}
+        self.desk = NyFedWorld(purchases, rates_and_bills, self.clock)
         self.flows = FarsideWorld(days=[(f"{n} Aug 2026", ("10.0", "(2.5)", "-"), "7.5") for n in range(3, 8)])
         self._folder = server_folder
 

@@ -265,19 +265,51 @@ def _xml_error(message: str, code: int = 400) -> Answer:
 # ------------------------------------------------------------------ New York Fed, Farside
 @dataclass
 class NyFedWorld:
-    """The Desk's operations as the API's own records."""
+    """The Desk's operations as the API's own records; series as (date, first public day, value) triples.
+
+    Values are in the catalog's units: the bills held in USD millions, which the API writes in dollars.
+    """
 
     auctions: list[dict[str, Any]] = field(default_factory=list)
+    series: dict[str, list[tuple[date, date, float | None]]] = field(default_factory=dict)
+    clock: FakeClock | None = None
 
     def services(self) -> dict[str, Service]:
         return {NYFED: self.answer}
 
     def answer(self, request: Request) -> Answer:
-        if request.path != "/api/tsy/all/results/summary/search.json":
-            return Answer('{"error": "Bad Request"}', 400)
-        first, last = request.query["startDate"], request.query["endDate"]
-        inside = [a for a in self.auctions if first <= a["operationDate"] <= last]
+        match request.path.removeprefix("/api").split("/"):
+            case ["", "tsy", "all", "results", "summary", "search.json"]:
+                return self._operations(request.query)
+            case ["", "rates", "unsecured", "effr" as rate, "search.json"]:
+                return self._rates(rate.upper(), request.query)
+            case ["", "rates", "secured", "sofr" as rate, "search.json"]:
+                return self._rates(rate.upper(), request.query)
+            case ["", "soma", "summary.json"]:
+                return self._summary()
+        return Answer('{"error": "Bad Request"}', 400)
+
+    def _operations(self, query: Mapping[str, str]) -> Answer:
+        inside = [a for a in self.auctions if query["startDate"] <= a["operationDate"] <= query["endDate"]]
         return Answer(json.dumps({"treasury": {"auctions": inside}}))
+
+    def _rates(self, rate: str, query: Mapping[str, str]) -> Answer:
+        """Newest first, as the API has them."""
+        first, last = query["startDate"], query["endDate"]
+        inside = [(d, v) for d, v in reversed(self._public(rate)) if first <= d.isoformat() <= last]
+        rows = [
+            {"effectiveDate": d.isoformat(), "type": rate, "percentRate": v, "revisionIndicator": ""} for d, v in inside
+        ]
+        return Answer(json.dumps({"refRates": rows}))
+
+    def _summary(self) -> Answer:
+        held = [(d, "" if v is None else f"{v * 1e6:.2f}") for d, v in self._public("SOMA_BILLS")]
+        rows = [{"asOfDate": d.isoformat(), "mbs": "2518385276066.40", "bills": bills} for d, bills in held]
+        return Answer(json.dumps({"soma": {"summary": rows}}))
+
+    def _public(self, series: str) -> list[tuple[date, float | None]]:
+        today = self.clock.now().date() if self.clock is not None else date.max
+        return [(day, value) for day, public, value in self.series.get(series, []) if public <= today]
 
 
 def bill_purchase(number: int, day: date, accepted: float, **other: Any) -> dict[str, Any]:

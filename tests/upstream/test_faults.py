@@ -49,6 +49,8 @@ from tests.upstream.services import (
 )
 
 CATALOG = load_catalog()
+FREDS = tuple(entry for entry in CATALOG.series if entry.source == "fred")
+DESKS = tuple(entry for entry in CATALOG.series if entry.source == "nyfed")
 MEETINGS = pl.DataFrame({"meeting_date": [date(2026, 12, 9)], "scheduled": [True]})
 LAST_STORED = date(2026, 11, 18)
 
@@ -115,11 +117,26 @@ def _reverse_lines(pattern: str) -> Callable[[str], str]:
     return rewrite
 
 
-def _auctions(change: Callable[[list[object]], list[object]]) -> Callable[[str], str]:
+def _listed(change: Callable[[list[object]], list[object]], *keys: str) -> Callable[[str], str]:
+    """Change the list at the end of a document's keys."""
+
     def rewrite(body: str) -> str:
-        return json.dumps({"treasury": {"auctions": change(json.loads(body)["treasury"]["auctions"])}})
+        document = json.loads(body)
+        holder = document
+        for key in keys[:-1]:
+            holder = holder[key]
+        holder[keys[-1]] = change(holder[keys[-1]])
+        return json.dumps(document)
 
     return rewrite
+
+
+def _first_again(found: list[object]) -> list[object]:
+    return [*found, found[0]]
+
+
+def _turned(found: list[object]) -> list[object]:
+    return list(reversed(found))
 
 
 NO_BARS = {
@@ -169,8 +186,21 @@ SERVICES = [
         name="New York Fed", id="treasury_operations", needle="results/summary/search.json",
         ask=lambda up: up.treasury_operations(LAST_STORED),
         unknown=status(404), empty=answering('{"treasury": {"auctions": []}}'), empty_is_missing=False,
-        duplicated=_auctions(lambda found: [*found, found[0]]),
-        unordered=_auctions(lambda found: list(reversed(found))),
+        duplicated=_listed(_first_again, "treasury", "auctions"), unordered=_listed(_turned, "treasury", "auctions"),
+        exact={"400": 3},
+    ),
+    Service(
+        name="New York Fed", id="EFFR", needle="unsecured/effr/search.json",
+        ask=lambda up: up.macro_observations([series("EFFR"), series("SOMA_BILLS")], {"EFFR": LAST_STORED}),
+        unknown=status(404), empty=answering('{"refRates": []}'), empty_is_missing=False,
+        duplicated=_listed(_first_again, "refRates"), unordered=_listed(_turned, "refRates"),
+        exact={"400": 3},
+    ),
+    Service(
+        name="New York Fed", id="SOMA_BILLS", needle="soma/summary.json",
+        ask=lambda up: up.macro_observations([series("SOMA_BILLS"), series("SOFR")], {"SOMA_BILLS": LAST_STORED}),
+        unknown=status(404), empty=answering('{"soma": {"summary": []}}'), empty_is_missing=False,
+        duplicated=_listed(_first_again, "soma", "summary"), unordered=_listed(_turned, "soma", "summary"),
         exact={"400": 3},
     ),
     Service(
@@ -181,7 +211,7 @@ SERVICES = [
         exact={"empty window": 3},
     ),
 ]  # fmt: skip
-NAMES = ["yahoo", "fred", "fred-vintages", "fred-csv", "nyfed", "farside"]
+NAMES = ["yahoo", "fred", "fred-vintages", "fred-csv", "nyfed", "nyfed-rate", "nyfed-bills", "farside"]
 
 
 # ------------------------------------------------------------------ a world for all of them
@@ -192,6 +222,7 @@ class World:
     folder: Path
     policy: Policy  # a test of hanging shortens its timeout
     fred: FredWorld
+    desk: NyFedWorld
     yahoo: YahooWorld
 
     def expect(self, fault: Fault) -> None:
@@ -224,12 +255,17 @@ def world(tmp_path: Path, clock: FakeClock, policy: Policy) -> Iterator[World]:
         "NFCI": weekly(date(2026, 9, 4), 11),
         "DFF": [(date(2026, 11, n), date(2026, 11, n + 1), 3.63) for n in range(1, 20)],
     }
-    desk = NyFedWorld([bill_purchase(25, date(2026, 11, day), 4.0 + day / 10) for day in (5, 12, 17, 19)])
+    desk = NyFedWorld([bill_purchase(25, date(2026, 11, day), 4.0 + day / 10) for day in (5, 12, 17, 19)], clock=clock)
+    desk.series = {
+        "EFFR": [(date(2026, 11, n), date(2026, 11, n + 1), 3.63 + n / 100) for n in range(1, 20)],
+        "SOFR": [(date(2026, 11, n), date(2026, 11, n + 1), 3.66 + n / 100) for n in range(1, 20)],
+        "SOMA_BILLS": weekly(date(2026, 9, 2), 11),
+    }
     flows = FarsideWorld(days=[(f"{n} Nov 2026", ("10.0", "(2.5)", "-"), "7.5") for n in (16, 17, 18, 19)])
     services = {**yahoo.services(), **fred.services(), **desk.services(), **flows.services()}
     sessions_between(date(2026, 11, 1), date(2026, 11, 20))  # the exchange calendar takes a second to build
     with loopback(services, tmp_path) as server:
-        yield World(server, clock, tmp_path, policy, fred, yahoo)
+        yield World(server, clock, tmp_path, policy, fred, desk, yahoo)
 
 
 def rows_of(service: Service, fetched: Fetched) -> pl.DataFrame:
@@ -378,12 +414,12 @@ def test_the_first_night_says_nothing_of_a_last_observation(service: Service, wo
     world.server.script.fail("", status(503), forever=True)
     upstream = world.upstream(keyed=service.keyed)
     answers = {
-        "Yahoo": lambda: upstream.price_bars([symbol("^RUT")], {}),
-        "FRED": lambda: upstream.macro_observations([series(service.id)], {}),
-        "New York Fed": lambda: upstream.treasury_operations(None),
-        "Farside": lambda: upstream.fund_flows(None),
+        "^RUT": lambda: upstream.price_bars([symbol("^RUT")], {}),
+        "treasury_operations": lambda: upstream.treasury_operations(None),
+        "etf_flows": lambda: upstream.fund_flows(None),
     }
-    told = str(answers[service.name]().missing[0])
+    answer = answers.get(service.id, lambda: upstream.macro_observations([series(service.id)], {}))
+    told = str(answer().missing[0])
     assert "HTTP 503 after 3 tries" in told
     assert "kept" not in told
 
@@ -399,10 +435,26 @@ def test_a_dead_yahoo_is_given_up_after_a_few_symbols(world: World) -> None:
 
 def test_a_dead_fred_is_given_up_after_three_series(world: World) -> None:
     world.server.script.fail("", DROP, forever=True)
-    fetched = world.upstream(keyed=True).macro_observations(CATALOG.series, {})
-    assert len(fetched.missing) == len(CATALOG.series)
-    assert sum("not asked" in m.reason for m in fetched.missing) == len(CATALOG.series) - 3
+    fetched = world.upstream(keyed=True).macro_observations(FREDS, {})
+    assert len(fetched.missing) == len(FREDS)
+    assert sum("not asked" in m.reason for m in fetched.missing) == len(FREDS) - 3
     assert world.server.count() == 3 + 1 + 1  # one try each, once a series was not answered at all
+
+
+def test_a_dead_new_york_fed_is_given_up_after_two_of_its_questions(world: World) -> None:
+    world.server.script.fail("", status(503), forever=True)
+    upstream = world.upstream()
+    missing = [*upstream.macro_observations(DESKS, {}).missing, *upstream.treasury_operations(None).missing]
+    assert [m.id for m in missing] == ["EFFR", "SOFR", "SOMA_BILLS", "treasury_operations"]
+    assert ["not asked" in m.reason for m in missing] == [False, False, True, True]
+    assert world.server.count() == 2 * world.policy.tries
+
+
+def test_a_dead_new_york_fed_costs_fred_nothing(world: World) -> None:
+    world.server.script.fail(NYFED, DROP, forever=True)
+    fetched = world.upstream(keyed=True).macro_observations([*DESKS, series("DFF")], {})
+    assert {m.id for m in fetched.missing} == {entry.id for entry in DESKS}
+    assert set(fetched.rows["series_id"]) == {"DFF"}
 
 
 def test_one_series_that_is_never_answered_does_not_stop_the_others(world: World) -> None:
@@ -420,28 +472,29 @@ def test_services_that_all_hang_cost_a_night_a_few_tries_each(world: World) -> N
     answers = {
         "Yahoo prices": upstream.price_bars(CATALOG.symbol, {}),
         "Yahoo futures": upstream.futures_settlements(CATALOG.futures, {}),
-        "FRED": upstream.macro_observations(CATALOG.series, {}),
+        "macro series": upstream.macro_observations(CATALOG.series, {}),
         "New York Fed": upstream.treasury_operations(None),
         "Farside": upstream.fund_flows(None),
     }
     told = {name: [str(missing) for missing in answer.missing] for name, answer in answers.items()}
     assert all(fetched.rows.is_empty() for fetched in answers.values())
-    assert [len(told[name]) for name in ("Yahoo prices", "FRED")] == [len(CATALOG.symbol), len(CATALOG.series)]
+    assert [len(told[name]) for name in ("Yahoo prices", "macro series")] == [len(CATALOG.symbol), len(CATALOG.series)]
     assert all(
         "no answer within 0.3 s" in line or "no complete answer" in line for lines in told.values() for line in lines
     )
     tries, threads = world.policy.tries, 4
     assert world.server.count("chart") <= threads * (tries + 1)  # prices and futures together
     assert world.server.count(FRED) == tries + 1 + 1
-    assert world.server.count(NYFED) == world.server.count(FARSIDE) == tries
+    assert world.server.count(NYFED) == tries + 1  # rates, bills and operations together
+    assert world.server.count(FARSIDE) == tries
 
 
 def test_a_rejected_key_is_told_once_and_not_tried_on_every_series(world: World) -> None:
     world.fred.key = "another"
     upstream = world.upstream(keyed=True)
     world.fred.key = "fedcba9876543210fedcba9876543210"
-    fetched = upstream.macro_observations(CATALOG.series, {})
-    assert len(fetched.missing) == len(CATALOG.series)
+    fetched = upstream.macro_observations(FREDS, {})
+    assert len(fetched.missing) == len(FREDS)
     assert all("FRED_API_KEY" in m.remedy for m in fetched.missing)
     assert world.server.count() == 1
 
@@ -502,6 +555,14 @@ def test_a_corrected_operation_replaces_the_first_report(world: World) -> None:
     assert rows["accepted_usd_bn"].to_list() == [4.4]
 
 
+def test_a_restated_rate_arrives(world: World) -> None:
+    day = date(2026, 11, 13)
+    told = [(d, p, 9.99 if d == day else v) for d, p, v in world.desk.series["EFFR"]]
+    world.desk.series["EFFR"] = told
+    rows = world.upstream().macro_observations([series("EFFR")], {"EFFR": LAST_STORED}).rows
+    assert rows.filter(pl.col("date") == day)["value"].to_list() == [9.99]
+
+
 def test_two_missed_weeks_heal_in_one_run(world: World) -> None:
     stored = {"^RUT": date(2026, 11, 5), "BTC-USD": date(2026, 11, 5)}
     rows = world.upstream().price_bars([symbol("^RUT"), symbol("BTC-USD")], stored).rows
@@ -512,7 +573,7 @@ def test_two_missed_weeks_heal_in_one_run(world: World) -> None:
 
 def test_after_the_first_night_each_symbol_and_series_costs_one_request(world: World) -> None:
     moment = datetime(2026, 11, 17, 3, 30, tzinfo=UTC)
-    world.fred.vintages = {s.id: weekly(date(2026, 9, 2), 11) for s in CATALOG.series}
+    world.fred.vintages = {s.id: weekly(date(2026, 9, 2), 11) for s in FREDS}
     for night in range(3):
         world.clock.turn_to(moment + timedelta(days=night))
         upstream = world.upstream(keyed=True)
@@ -522,5 +583,6 @@ def test_after_the_first_night_each_symbol_and_series_costs_one_request(world: W
         macro = upstream.macro_observations(CATALOG.series, stored)
         assert prices.missing == macro.missing == ()
     assert all(world.server.count(f"chart/{s.id}?") == 1 for s in CATALOG.symbol)
-    assert all(world.server.count(f"series_id={s.id}&") == 1 for s in CATALOG.series)
+    assert all(world.server.count(f"series_id={s.id}&") == 1 for s in FREDS)
+    assert world.server.count(NYFED) == len(DESKS)
     assert world.server.count() <= len(CATALOG.symbol) + len(CATALOG.series) + 2

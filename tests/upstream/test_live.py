@@ -41,13 +41,14 @@ from tests.upstream.services import (
 
 MEETINGS = pl.DataFrame({"meeting_date": [date(2026, 12, 9)], "scheduled": [True]})
 CATALOG = load_catalog()
+NYFED_SERIES = ("EFFR", "SOFR", "SOMA_BILLS")
 FIRST_NIGHT = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
 
 
 def small(catalog: Catalog) -> tuple[list[Any], list[Series]]:
     """Enough of the catalog to have one of each kind."""
     symbols = [s for s in catalog.symbol if s.id in ("BTC-USD", "^RUT", "SPY", "GC=F")]
-    series = [s for s in catalog.series if s.id in ("WALCL", "DFF", "NFCI", "M2SL")]
+    series = [s for s in catalog.series if s.id in ("WALCL", "DFF", "NFCI", "M2SL", *NYFED_SERIES)]
     return symbols, series
 
 
@@ -71,7 +72,9 @@ class Services:
             "M2SL": [(date(2026, m, 1), date(2026, m + 1, 25), 22_000.0 + m) for m in range(1, 11)],
         }
         purchases = [bill_purchase(25, date(2026, 9, 1) + day * n, 4.0 + n / 100) for n in range(0, 80, 3)]
-        self.desk = NyFedWorld(purchases)
+        rate = [(date(2026, 8, 3) + day * n, date(2026, 8, 4) + day * n, 3.6 + n / 100) for n in range(110)]
+        held = [(wednesday + day * 7 * n, wednesday + day * (7 * n + 1), 200_000.0 + n) for n in weeks]
+        self.desk = NyFedWorld(purchases, {"EFFR": rate, "SOFR": rate[5:], "SOMA_BILLS": held}, clock)
 
     def all(self) -> dict[str, Any]:
         flows = FarsideWorld(days=[(f"{n} Oct 2026", ("10.0", "(2.5)", "-"), "7.5") for n in range(1, 6)])
@@ -126,6 +129,31 @@ def test_every_client_reaches_its_service_under_its_real_name(
     assert {"ZQX26.CBT", "ZQZ26.CBT"} <= set(fetched["futures"].rows["contract"])
 
 
+def series_of(fetched: Fetched) -> list[str]:
+    return list(dict.fromkeys(fetched.rows["series_id"]))
+
+
+def test_each_series_is_asked_of_its_source_only(
+    services: Services, server: Loopback, tmp_path: Path, policy: Policy
+) -> None:
+    asked = [s for s in CATALOG.series if s.id in ("EFFR", "WALCL", "SOMA_BILLS", "DFF")]
+    fetched = on_loopback(services, server, tmp_path, policy).macro_observations(asked, {})
+    assert fetched.missing == ()
+    assert series_of(fetched) == ["DFF", "WALCL", "EFFR", "SOMA_BILLS"]  # FRED's first, each source's in order
+    assert [server.count(host) for host in (FRED, NYFED)] == [2, 2]
+
+
+def test_a_source_that_is_not_asked_has_nothing_to_say(
+    services: Services, server: Loopback, tmp_path: Path, policy: Policy
+) -> None:
+    upstream = on_loopback(services, server, tmp_path, policy, keyed=False)
+    own, freds = ([s for s in CATALOG.series if s.id == name] for name in ("SOFR", "DFF"))
+    assert upstream.macro_observations(own, {}).notes == ()
+    assert [server.count(host) for host in (FRED, GRAPH, NYFED)] == [0, 0, 1]
+    (note,) = upstream.macro_observations([*own, *freds], {}).notes
+    assert "keyless" in str(note)
+
+
 def test_live_says_what_it_is_and_what_time_it_is(clock: FakeClock) -> None:
     upstream = LiveUpstream(LiveConfig(), MEETINGS, clock)
     assert (upstream.name, upstream.simulated) == ("live", False)
@@ -148,11 +176,13 @@ def test_progress_is_said_per_series(
 
 
 # ------------------------------------------------------------------ nights
-def on_loopback(services: Services, server: Loopback, folder: Path, policy: Policy) -> LiveUpstream:
+def on_loopback(
+    services: Services, server: Loopback, folder: Path, policy: Policy, *, keyed: bool = True
+) -> LiveUpstream:
     config = LiveConfig(
-        fred_api_key=SecretStr(services.fred.key), futures_months=0, policy=policy, cache_dir=folder / "cache",
+        fred_api_key=SecretStr(services.fred.key) if keyed else None, futures_months=0, policy=policy, cache_dir=folder / "cache",
         yahoo_url=server.url("query2.finance.yahoo.com"), fred_url=server.url(FRED, "/fred"),
-        nyfed_url=server.url(NYFED, "/api"), farside_url=server.url(FARSIDE),
+        fredgraph_url=server.url(GRAPH), nyfed_url=server.url(NYFED, "/api"), farside_url=server.url(FARSIDE),
     )  # fmt: skip
     return LiveUpstream(config, MEETINGS, services.clock)
 

@@ -33,7 +33,9 @@ def test_a_live_night_is_published_and_the_next_asks_once_for_each_series(
     succeed(world.night(1, server, tmp_path / "home"))
     assert (tmp_path / "home" / "marts" / "current" / "market_state.parquet").exists()
     assert server.count("/v8/finance/chart/") == len(world.catalog.symbol)
-    assert server.count("/series/observations") == len(world.catalog.series)
+    of_the_desk = server.count("/rates/") + server.count("/soma/")
+    assert server.count("/series/observations") + of_the_desk == len(world.catalog.series)
+    assert of_the_desk == 3
 
 
 def test_two_missed_weeks_heal_in_one_run(world: LiveWorld, server: Loopback, tmp_path: Path) -> None:

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from assets.catalog import Series, load_catalog
 from assets.contracts.raw import MacroObservations, TreasuryOperations
 from pipelines.sources.errors import Malformed
 from pipelines.sources.http import Policy
 from pipelines.sources.nyfed import NyFed, operations
 from tests.upstream.conftest import Recordings
-from tests.upstream.loopback import Answer, Loopback, answering, loopback
+from tests.upstream.loopback import Answer, Loopback, Request, answering, loopback
 from tests.upstream.services import NYFED, FakeClock, NyFedWorld, bill_purchase
 
+CATALOG = load_catalog()
 DAY = date(2026, 11, 19)
+DAYS = [DAY - timedelta(days=n) for n in reversed(range(39))]
+WEDNESDAYS = [date(2026, 10, 14) + timedelta(weeks=n) for n in range(6)]
+
+
+def wanted(name: str) -> Series:
+    return next(entry for entry in CATALOG.series if entry.id == name)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Loopback]:
-    with loopback(NyFedWorld([bill_purchase(25, DAY, 4.2)]).services(), tmp_path) as running:
+    world = NyFedWorld([bill_purchase(25, DAY, 4.2)])
+    world.series = {rate: [(day, day, 3.6 + day.day / 100) for day in DAYS] for rate in ("EFFR", "SOFR")}
+    world.series["SOMA_BILLS"] = [(day, day, 200_000.25 + n) for n, day in enumerate(WEDNESDAYS)]
+    with loopback(world.services(), tmp_path) as running:
         yield running
 
 
@@ -33,7 +45,7 @@ def desk(server: Loopback, clock: FakeClock, policy: Policy) -> NyFed:
 def test_a_recorded_bill_purchase_is_read(server: Loopback, desk: NyFed, recordings: Recordings) -> None:
     body = recordings.body("nyfed/tsy_all_results_summary_row_2026-08-31.json")
     server.services[NYFED] = lambda request: Answer(body)
-    rows = desk.treasury_operations(None, DAY).rows
+    rows = desk.treasury_operations(None).rows
     assert TreasuryOperations.is_valid(rows)
     assert rows.rows() == [
         ("OR 083126 25", date(2026, 8, 31), date(2026, 9, 1), "Outright Bill Purchase", 39.346, 4.243, None)
@@ -49,10 +61,13 @@ def test_recorded_reference_rates_come_oldest_first(server: Loopback, desk: NyFe
     assert (rows["date"][-1], rows["value"][-1]) == (date(2023, 6, 6), 5.08)
 
 
-def test_recorded_holdings_of_bills_are_in_billions(server: Loopback, desk: NyFed, recordings: Recordings) -> None:
+def test_recorded_holdings_of_bills_are_in_the_catalog_s_unit(
+    server: Loopback, desk: NyFed, recordings: Recordings
+) -> None:
     body = recordings.body("nyfed/soma_summary_row_2021-10-27.json")
     server.services[NYFED] = lambda request: Answer(body)
-    assert desk.bills_held().select("date", "value").rows() == [(date(2021, 10, 27), 326.044)]
+    assert desk.bills_held().select("date", "value").rows() == [(date(2021, 10, 27), 326_044.0)]
+    assert wanted("SOMA_BILLS").unit == "usd_mn"
 
 
 def test_an_empty_amount_is_unknown_not_zero(server: Loopback, desk: NyFed) -> None:
@@ -84,5 +99,74 @@ def test_rates_that_are_none_are_an_error(server: Loopback, desk: NyFed) -> None
 
 
 def test_the_window_starts_before_the_last_stored_operation(server: Loopback, desk: NyFed) -> None:
-    desk.treasury_operations(date(2026, 11, 17), DAY)
-    assert dict(server.requests[0].query) == {"startDate": "2026-11-03", "endDate": "2026-11-19"}
+    desk.treasury_operations(date(2026, 11, 17))
+    assert dict(server.requests[0].query) == {"startDate": "2026-11-03", "endDate": "2026-11-20"}
+
+
+# ------------------------------------------------------------------ as series of the catalog
+@pytest.mark.parametrize(("rate", "first"), [("EFFR", "2000-07-03"), ("SOFR", "2018-04-02")])
+def test_a_rate_comes_whole_once_and_then_from_two_weeks_before_its_last_day(
+    server: Loopback, desk: NyFed, rate: str, first: str
+) -> None:
+    whole = desk.macro_observations([wanted(rate)], {})
+    since = desk.macro_observations([wanted(rate)], {rate: date(2026, 11, 18)})
+    assert [request.query["startDate"] for request in server.requests] == [first, "2026-11-04"]
+    assert {request.query["endDate"] for request in server.requests} == {"2026-11-20"}
+    assert MacroObservations.is_valid(whole.rows)
+    assert (whole.rows["date"].min(), whole.rows["date"].max()) == (date(2026, 10, 12), DAY)
+    assert since.rows.equals(whole.rows.filter(pl.col("date") >= date(2026, 11, 4)))
+
+
+def test_the_summary_of_holdings_is_cut_to_the_window(server: Loopback, desk: NyFed) -> None:
+    whole = desk.macro_observations([wanted("SOMA_BILLS")], {})
+    since = desk.macro_observations([wanted("SOMA_BILLS")], {"SOMA_BILLS": date(2026, 11, 11)})
+    assert whole.rows.select("series_id", "date", "value").rows() == [
+        ("SOMA_BILLS", date(2026, 10, 14) + timedelta(weeks=n), 200_000.25 + n) for n in range(6)
+    ]
+    assert since.rows["date"].to_list() == [date(2026, 10, 28) + timedelta(weeks=n) for n in range(4)]
+
+
+def test_every_series_the_catalog_wants_of_the_new_york_fed_is_known(desk: NyFed) -> None:
+    fetched = desk.macro_observations([s for s in CATALOG.series if s.source == "nyfed"], {})
+    assert fetched.missing == ()
+    assert set(fetched.rows["series_id"]) == {"EFFR", "SOFR", "SOMA_BILLS"}
+
+
+def test_an_unknown_series_is_not_asked_for_and_told_with_what_to_do(server: Loopback, desk: NyFed) -> None:
+    obfr = wanted("EFFR").model_copy(update={"id": "OBFR"})
+    fetched = desk.macro_observations([obfr, wanted("SOFR")], {})
+    (missing,) = fetched.missing
+    assert missing.id == "OBFR"
+    assert "EFFR, SOFR, SOMA_BILLS" in missing.remedy
+    assert "assets/catalog.toml" in missing.remedy
+    assert set(fetched.rows["series_id"]) == {"SOFR"}
+    assert len(server.requests) == 1
+
+
+def test_a_first_answer_without_any_observation_is_missing(server: Loopback, desk: NyFed) -> None:
+    server.script.fail("effr", answering('{"refRates":[]}'))
+    (missing,) = desk.macro_observations([wanted("EFFR")], {}).missing
+    assert "without any observation" in missing.reason
+
+
+def test_a_window_without_any_observation_is_noted(server: Loopback, desk: NyFed) -> None:
+    server.script.fail("effr", answering('{"refRates":[]}'))
+    fetched = desk.macro_observations([wanted("EFFR")], {"EFFR": DAY})
+    assert fetched.missing == ()
+    assert [str(note) for note in fetched.notes] == [f"EFFR: nothing newer than {DAY}, and nothing since the lookback"]
+
+
+def test_a_new_york_fed_that_hangs_costs_two_minutes_in_all(server: Loopback, clock: FakeClock) -> None:
+    desk = NyFed(Policy(), clock, base_url=server.url(NYFED, "/api"))
+
+    def silent_until_the_timeout(request: Request) -> Answer:
+        clock.sleep(Policy().timeout_seconds)
+        return Answer("", 408)
+
+    server.services[NYFED] = silent_until_the_timeout
+    missing = [
+        *desk.macro_observations([wanted(name) for name in ("EFFR", "SOFR", "SOMA_BILLS")], {}).missing,
+        *desk.treasury_operations(None).missing,
+    ]
+    assert len(missing) == 4
+    assert clock.monotonic() < 130
