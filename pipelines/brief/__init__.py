@@ -16,7 +16,10 @@ CARD = "brief.png"
 
 
 def write_brief(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the brief of the run in `folder` beside its marts, as a page and as a picture for chat."""
+    """Write the brief of the run in `folder` beside its marts, as a page and as a picture for chat.
+
+    It starts a process to draw in, so a script that calls it does so under `if __name__ == "__main__":`.
+    """
     # Imported here because the drawing library takes half a second that only a publishing run needs to spend.
     from pipelines.brief.rendering import Rendering
 
