@@ -3,7 +3,7 @@
 Here: the asset that publishes once all marts hold. Not here: how a run is written and served (pipelines.publishing).
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import dagster as dg
 
@@ -15,8 +15,8 @@ from assets.table import asset_key
 class Publisher(Protocol):
     """Writes all marts as one versioned folder and makes it the current one."""
 
-    def publish(self, run_id: str) -> dict[str, str | int]:
-        """Publish; returns what a person wants to know of it: folder, as-of date, rows per mart."""
+    def publish(self, run_id: str) -> dict[str, Any]:
+        """Publish; returns what a person wants to know of it: folder, picture, as-of date, rows per mart."""
 
 
 @dg.asset(
@@ -28,8 +28,8 @@ class Publisher(Protocol):
     owners=["team:recouple"],
     pool="warehouse",
     description=(
-        "One versioned folder of parquet marts, validated against the contracts, then made current by one flip of a "
-        "link. It happens only when every mart's contract holds; otherwise the last good run stays served."
+        "One versioned folder of parquet marts, validated against the contracts, then put in force for all readers in one "
+        "instant. It happens only when every mart's contract holds; otherwise the last good run stays served."
     ),
 )
 def published_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:

@@ -71,10 +71,14 @@ def picture(contract: type[Table], rows: pl.DataFrame) -> dict[str, dg.MetadataV
     if chart is None or not lines:
         return {}
     title = _title(contract, chart, simulated=bool(rows.get_column("simulated", default=pl.Series([False])).any()))
-    png = _smaller(vl_convert.svg_to_png(draw(chart, lines, title)))
     words = newest(lines)
-    image = f"![{title}: {words}](data:image/png;base64,{base64.b64encode(png).decode()})"
-    return {"chart": dg.MetadataValue.md(image), "newest": dg.MetadataValue.text(words)}
+    chart_png = vl_convert.svg_to_png(draw(chart, lines, title))
+    return {"chart": embedded(chart_png, f"{title}: {words}"), "newest": dg.MetadataValue.text(words)}
+
+
+def embedded(png: bytes, description: str) -> dg.MarkdownMetadataValue:
+    """A picture inside markdown, as Dagster's UI shows it."""
+    return dg.MetadataValue.md(f"![{description}](data:image/png;base64,{base64.b64encode(_smaller(png)).decode()})")
 
 
 def _smaller(png: bytes) -> bytes:

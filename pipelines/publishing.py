@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -24,7 +25,8 @@ from assets.contracts.base import Mart
 from assets.contracts.rows import hold_to_contract
 from assets.errors import KnownFault
 from pipelines import serving
-from pipelines.brief import BRIEF
+from pipelines.brief import BRIEF, CARD
+from pipelines.pictures import embedded
 from pipelines.warehouse import Warehouse
 
 _BRIEF_SECONDS = 300
@@ -46,7 +48,7 @@ class Publisher:
     keep: timedelta
     clock: Callable[[], datetime]
 
-    def publish(self, run_id: str) -> dict[str, str | int]:
+    def publish(self, run_id: str) -> dict[str, Any]:
         """Write all marts, validate them, put them in force, remove what is long superseded."""
         published_at = self.clock()
         stem = f"{self.as_of}_{published_at:%Y%m%dT%H%M%S%f}Z_{run_id[:8]}"
@@ -78,6 +80,7 @@ class Publisher:
         return {
             "folder": str(folder),
             "brief": str(folder / BRIEF),
+            **_card(folder),
             "as_of": self.as_of.isoformat(),
             **{str(m["mart"]): int(m["rows"]) for m in marts},
         }
@@ -88,6 +91,12 @@ class Publisher:
         frame.write_parquet(path)
         _validate(mart, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame)}
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """The brief's picture, for the run's page in the Dagster UI."""
+    path = folder / CARD
+    return {"card": embedded(path.read_bytes(), "The brief in one picture")} if path.exists() else {}
 
 
 def _draw_brief(folder: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -12,6 +15,7 @@ import pytest
 
 from assets.contracts import MARTS
 from assets.contracts.rows import Rows
+from pipelines import publishing
 from pipelines.publishing import Publisher, PublishingError, content_hash, contract_version
 from pipelines.settings import Settings
 from pipelines.warehouse import open_warehouse
@@ -30,6 +34,10 @@ class World:
 
     def publish(self, now: datetime = NOW, keep_hours: int = 48, scale: float = 1.0) -> Path:
         """Publish at a moment, total assets scaled; returns the run's folder."""
+        return Path(self.published(now, keep_hours, scale)["folder"])
+
+    def published(self, now: datetime = NOW, keep_hours: int = 48, scale: float = 1.0) -> dict[str, Any]:
+        """The same; returns what a person is told of it."""
         with open_warehouse(self.tree / "w.duckdb", as_of=AS_OF, simulated=True) as warehouse:
             for contract, frame in self._frames.items():
                 warehouse.replace(contract, Rows(_scaled(frame, scale)), "run")
@@ -42,7 +50,7 @@ class World:
                 keep=timedelta(hours=keep_hours),
                 clock=lambda: now,
             )
-            return Path(str(publisher.publish("0123456789")["folder"]))
+            return publisher.publish("0123456789")
 
 
 def _scaled(frame: pl.DataFrame, scale: float) -> pl.DataFrame:
@@ -95,6 +103,14 @@ def test_the_brief_is_drawn_beside_the_marts(world: World) -> None:
     folder = world.publish()
     draw_brief(folder)
     assert (folder / "brief.html").stat().st_size > 10_000
+
+
+def test_the_briefs_picture_is_shown_with_the_run(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "_draw_brief", draw_brief)
+    card = world.published()["card"].value
+    png = base64.b64decode(re.search(r"base64,([^)]+)\)", card).group(1))
+    assert png.startswith(b"\x89PNG")
+    assert len(png) < 60_000
 
 
 def test_a_brief_that_cannot_be_drawn_says_how_to_repeat_it(tmp_path: Path) -> None:
