@@ -28,8 +28,8 @@ class Publisher(Protocol):
     owners=["team:recouple"],
     pool="warehouse",
     description=(
-        "One versioned folder of parquet marts, validated against the contracts, then put in force for all readers in one "
-        "instant. It happens only when every mart's contract holds; otherwise the last good run stays served."
+        "One versioned folder of parquet marts, validated against the contracts, then put in force for all readers in "
+        "one instant. It happens only when every mart's contract holds; otherwise the last good run stays served."
     ),
 )
 def published_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
