@@ -14,7 +14,7 @@ from typing import Literal
 import polars as pl
 from pydantic import Field
 
-from assets.entries import Entry, EntryError, line_of, load_entries
+from assets.framework.entries import Entry, EntryError, line_of, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
 _MONTH_CODES = "FGHJKMNQUVXZ"

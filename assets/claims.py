@@ -17,8 +17,8 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
 
 from assets.contracts import MARTS
-from assets.contracts.base import Mart
-from assets.entries import Entry, EntryError, line_of, load_entries
+from assets.framework.contract import Mart
+from assets.framework.entries import Entry, EntryError, line_of, load_entries
 from quant.verdicts import Comparison
 
 PATH = Path(__file__).with_name("claims.toml")

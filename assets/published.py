@@ -1,6 +1,7 @@
 """The published run: every mart of one as-of date, flipped into place together.
 
-Here: the asset that publishes once all marts hold. Not here: how a run is written and served (pipelines.publishing).
+Here: the asset that publishes once all marts hold. Not here: how a run is written and served
+(pipelines.publishing.publish).
 """
 
 from typing import Any, Protocol
@@ -8,8 +9,8 @@ from typing import Any, Protocol
 import dagster as dg
 
 from assets.contracts import MARTS
-from assets.failing import in_one_sentence
-from assets.table import asset_key
+from assets.framework.step_failure import in_one_sentence
+from assets.framework.table import asset_key
 
 
 class Publisher(Protocol):

@@ -13,7 +13,7 @@ from typing import Protocol
 import polars as pl
 
 from assets.catalog import Futures, Series, Symbol
-from assets.errors import KnownFault
+from assets.framework.errors import KnownFault
 
 Watermarks = Mapping[str, date]
 """Last stored date per symbol or series; an id that is absent has never been fetched."""

@@ -1,7 +1,7 @@
 """What Dagster costs the nightly: the whole process against the same functions in a plain loop.
 
-Here: whole processes, run in turn, so that a drifting machine touches both. Needs the real history (RECOUPLE_FILES, or
-../shared/data beside the checkout); without it the sample market is used, and the names of the figures say so.
+Here: whole processes, run in turn, so that a drifting machine touches both. Needs the real history (RECOUPLE_FILES,
+or ../shared/data beside the checkout); without it the sample market is used, and the names of the figures say so.
 """
 
 from __future__ import annotations

@@ -17,17 +17,17 @@ from typing import Any
 import assets
 from assets.catalog import load_catalog
 from assets.contracts import CONTRACTS, RAW_TABLES
-from assets.contracts.base import Table
-from assets.contracts.rows import Rows, hold_to_contract
-from assets.reference import load_reference
+from assets.framework.contract import Table
+from assets.framework.rows import Rows, hold_to_contract
+from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, Arguments, finished_rows, sql_dependencies
+from assets.reference.facts import load_reference
 from assets.studies import load_studies
-from assets.table import FUNCTIONS, READS, SQL_FOLDER, Arguments, finished_rows, sql_dependencies
 from assets.upstream import Upstream
 from pipelines.build import RunHorizon
-from pipelines.publishing import Publisher
+from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings
 from pipelines.sources.select import select_upstream
-from pipelines.warehouse import Warehouse, open_warehouse
+from pipelines.warehouse.store import Warehouse, open_warehouse
 
 RUN_ID = "plain-run"
 

@@ -6,7 +6,8 @@ Not here: how they are scored (benchmarks.known_truth), our own filter (quant.re
 All are causal: what has parameters is fitted on all days before a refit, first after two years and then once a year,
 and filters forward from there. All but the two window methods, which are usually applied as they come, see returns
 divided by yesterday's EWMA volatility and made normal (the GARCH peer brings its own volatility): on raw returns a
-hidden Markov model finds regimes of volatility. A state is called by its correlation, against the same borders as ours.
+hidden Markov model finds regimes of volatility. A state is called by its correlation, against the same borders as
+ours.
 """
 
 from __future__ import annotations

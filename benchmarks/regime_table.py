@@ -1,7 +1,7 @@
 """The regime filter beside what one would otherwise use, on the same markets with known truth.
 
-Here: the table of all detectors against the oracle. Not here: the peers (benchmarks.regime_peers), all scenarios of our
-own filter on more paths (benchmarks.regimes). Takes about a minute: refitting peers every year is slow, hence few
+Here: the table of all detectors against the oracle. Not here: the peers (benchmarks.regime_peers), all scenarios of
+our own filter on more paths (benchmarks.regimes). Takes about a minute: refitting peers every year is slow, hence few
 paths.
 """
 

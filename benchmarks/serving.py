@@ -1,7 +1,7 @@
 """What BI waits for, and whether it ever sees two runs at once.
 
 Here: the ten example questions against the same SQL on plain tables, 32 connections through 20 runs. Not here: the
-questions (docs/questions.md), how a query is kept to one run (pipelines.serving).
+questions (docs/questions.md), how a query is kept to one run (pipelines.publishing.serving).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import duckdb
 import numpy as np
 
 from benchmarks.figures import Figure, compared
-from pipelines.runs import run_job
-from pipelines.serving import export_copy
+from pipelines.cli.runs import run_job
+from pipelines.publishing.serving import export_copy
 from pipelines.settings import Settings
 from tests.serving.readers import watch
 

@@ -16,24 +16,25 @@ import dagster as dg
 
 import assets.core
 import assets.marts
-import assets.policy
 import assets.published
 import assets.raw
 from assets.catalog import Catalog, load_catalog
-from assets.reference import Reference, load_reference
+from assets.framework.table import sql_tables
+from assets.reference.facts import Reference, load_reference
 from assets.studies import Studies, load_studies
-from assets.table import sql_tables
 from assets.upstream import Upstream
-from pipelines.forms import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
-from pipelines.io import WarehouseIOManager
-from pipelines.jobs import JOBS
-from pipelines.publishing import Publisher
-from pipelines.refusals import before_the_run
-from pipelines.schedules import SCHEDULES
-from pipelines.sensors import alert_sensors
+from pipelines.orchestration.jobs import JOBS
+from pipelines.orchestration.launchpad import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
+from pipelines.orchestration.refused_runs import before_the_run
+from pipelines.orchestration.schedules import SCHEDULES
+from pipelines.orchestration.sensors import alert_sensors
+from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings, SettingsError
 from pipelines.sources.select import select_upstream
-from pipelines.warehouse import Warehouse, open_warehouse
+from pipelines.warehouse.io_manager import WarehouseIOManager
+from pipelines.warehouse.store import Warehouse, open_warehouse
+
+_LAYERS = (assets.raw, assets.core, assets.marts)
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,12 @@ def build_defs(
     """Definitions for these settings; `overrides` replaces resources by name, `loggers` Dagster's console."""
     return dg.Definitions(
         assets=[
-            *dg.load_assets_from_modules([assets.raw, assets.core, assets.published]),
-            *dg.load_assets_from_package_module(assets.policy),
-            *dg.load_assets_from_package_module(assets.marts),
+            *(
+                a
+                for layer in (assets.raw, assets.core, assets.marts)
+                for a in dg.load_assets_from_package_module(layer)
+            ),
+            *dg.load_assets_from_modules([assets.published]),
             *sql_tables(),
         ],
         resources={**_choices(settings), **_resources(), **(overrides or {})},

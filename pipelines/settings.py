@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from assets.errors import KnownFault
+from assets.framework.errors import KnownFault
 
 SourceName = Literal["live", "files", "sample"]
 

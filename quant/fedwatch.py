@@ -1,14 +1,14 @@
 """The FedWatch method: what fed funds futures say about the coming meetings of the FOMC.
 
 Here: from settlement prices of monthly contracts to an expected rate and outcome probabilities per meeting. Not here:
-where settlements and meetings come from (assets.policy.rate_path).
+where settlements and meetings come from (assets.marts.rate_path).
 
-The method is the one CME describes for its FedWatch tool. A contract settles at 100 minus the average effective rate of
-its month. In a month with a meeting on day d of D, N = d days carry the rate before it and M = D - d the rate after it:
-A = (N * start + M * end) / D. A month without a meeting has one rate, which pins the end of the month before and the
-start of the month after. Between pins the months are solved backward, start = (D * A - M * end) / N, and forward,
-end = (D * A - N * start) / M, only where no later pin reaches. A change of x quarter points is split between the whole
-numbers of steps around x, and the splits of successive meetings are convolved.
+The method is the one CME describes for its FedWatch tool. A contract settles at 100 minus the average effective rate
+of its month. In a month with a meeting on day d of D, N = d days carry the rate before it and M = D - d the rate
+after it: A = (N * start + M * end) / D. A month without a meeting has one rate, which pins the end of the month
+before and the start of the month after. Between pins the months are solved backward, start = (D * A - M * end) / N,
+and forward, end = (D * A - N * start) / M, only where no later pin reaches. A change of x quarter points is split
+between the whole numbers of steps around x, and the splits of successive meetings are convolved.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Forecasts of a yes or no some sessions ahead, made day by day from what was known that day.
 
 Here: the outcome "the laggard catches up", a walk-forward logistic model that stays close to the base rate, its
-recalibration. Not here: what it is fed (sql/studies), how good it was (quant.scoring).
+recalibration. Not here: what it is fed (sql/derived), how good it was (quant.scoring).
 
 Outcomes over the next h sessions overlap: h neighbouring days are about one observation, and every sum over days
 below counts them so. A model that does not has a hundred times the data it thinks it has.

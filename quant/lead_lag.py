@@ -4,7 +4,8 @@ Here: cross-correlations at many lags with statistics that survive volatility cl
 which pairs (assets.catalog), the correlation of the same day over time (quant.correlation).
 
 A Granger F test on daily returns, or the best of many lags taken at face value, finds leads in most pairs of series
-that have none: volatility comes in clusters, so large moves of one stand beside large moves of the other at every lag.
+that have none: volatility comes in clusters, so large moves of one stand beside large moves of the other at every
+lag.
 """
 
 from __future__ import annotations

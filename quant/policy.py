@@ -1,6 +1,6 @@
 """Monetary policy cycles from a sequence of decisions.
 
-Here: which cycle a meeting belongs to. Not here: what was decided (sql/policy), market reactions (studies).
+Here: which cycle a meeting belongs to. Not here: what was decided (sql/derived), market reactions (studies).
 """
 
 from __future__ import annotations

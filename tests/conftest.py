@@ -18,8 +18,8 @@ import pytest
 from filelock import FileLock
 
 from assets.catalog import Catalog, load_catalog
-from pipelines import publishing
-from pipelines.runs import RunReport, run_job
+from pipelines.cli.runs import RunReport, run_job
+from pipelines.publishing import publish as publishing
 from pipelines.settings import Settings
 from pipelines.sources.sample import SampleUpstream
 

@@ -1,7 +1,7 @@
 """The contract of the claims ledger: what was said, what is measured, what follows.
 
-Here: promised columns and the rules their rows keep. Not here: the claims (assets/claims.toml), how they are evaluated
-(assets.marts.claims).
+Here: promised columns and the rules their rows keep. Not here: the claims (assets/claims.toml), how they are
+evaluated (assets.marts.claims).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart
+from assets.framework.contract import Mart
 
 
 class Claims(Mart):

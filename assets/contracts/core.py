@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataframely as dy
 
-from assets.contracts.base import CoreTable, count, number
+from assets.framework.contract import CoreTable, count, number
 
 
-class CatalogEntries(CoreTable):
+class _CatalogEntry(CoreTable):
     """What a symbol and a macro series have in common."""
 
     id = dy.String(primary_key=True, description="name at the source and in every table")
@@ -27,13 +27,13 @@ class CatalogEntries(CoreTable):
     )
 
 
-class Symbols(CatalogEntries):
+class Symbols(_CatalogEntry):
     """The catalog's symbols, for SQL to join on."""
 
     price = dy.String(description="column that returns are made from: close or adj_close")
 
 
-class Series(CatalogEntries):
+class Series(_CatalogEntry):
     """The catalog's macro series, for SQL to join on."""
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, number
-from assets.contracts.chart import Chart
+from assets.framework.chart import Chart
+from assets.framework.contract import Mart, number
 
 
 class EtfFlows(Mart):

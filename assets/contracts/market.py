@@ -1,6 +1,7 @@
 """Contracts of the marts about prices: state, correlation, trend, divergence, peaks.
 
-Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/marts, assets.marts, quant).
+Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/marts, assets.marts,
+quant).
 """
 
 from __future__ import annotations
@@ -8,8 +9,8 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, count, number
-from assets.contracts.chart import Chart
+from assets.framework.chart import Chart
+from assets.framework.contract import Mart, count, number
 
 
 class MarketState(Mart):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, count
+from assets.framework.contract import Mart, count
 
 
 class SeriesFreshness(Mart):

@@ -1,24 +1,21 @@
 """Contracts about the Federal Reserve: decisions, cycles, balance sheet.
 
-Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/, assets.policy,
+Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/, assets.marts,
 quant.policy).
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, Table, ahead, count, number
-from assets.contracts.chart import Chart
+from assets.framework.chart import Chart
+from assets.framework.contract import DerivedTable, Mart, ahead, count, number
 
 
-class TargetDecisions(Table):
+class TargetDecisions(DerivedTable):
     """The target range before and after each FOMC meeting, once the range after it is public."""
 
-    layer: ClassVar[str] = "policy"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
     lower_before_pct = number("percent", "lower limit the day before")
     upper_before_pct = number("percent", "upper limit the day before")
@@ -26,10 +23,9 @@ class TargetDecisions(Table):
     target_upper_pct = number("percent", "upper limit the day after")
 
 
-class Meetings(Table):
+class Meetings(DerivedTable):
     """The FOMC's meetings, past and announced."""
 
-    layer: ClassVar[str] = "policy"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     scheduled = dy.Bool(description="false: held between the scheduled meetings, known from its day only")
 

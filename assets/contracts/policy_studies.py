@@ -1,6 +1,6 @@
 """Contracts of what markets did after the Fed acted: easing cycles, rate sensitivity, purchase programmes.
 
-Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/marts, assets.policy,
+Here: promised columns and the rules their rows keep. Not here: how they are computed (sql/marts, assets.marts,
 quant.regression).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, count, number
+from assets.framework.contract import Mart, count, number
 
 
 class EasingCycleStudy(Mart):

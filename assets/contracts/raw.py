@@ -1,6 +1,7 @@
 """Contracts of the raw layer: what upstreams said, in upstream's words and units.
 
-Here: the columns a source must deliver. Not here: revision bookkeeping (pipelines.warehouse), cleaning (assets.core).
+Here: the columns a source must deliver. Not here: revision bookkeeping (pipelines.warehouse.store), cleaning
+(assets.core).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import RawTable, number
+from assets.framework.contract import RawTable, number
 
 
 class PriceBars(RawTable):

@@ -6,13 +6,11 @@ studied (assets/studies.toml).
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import dataframely as dy
 import polars as pl
 
-from assets.contracts.base import Mart, Table, count, number
-from assets.contracts.chart import Chart
+from assets.framework.chart import Chart
+from assets.framework.contract import DerivedTable, Mart, count, number
 
 
 class BreakoutEvents(Mart):
@@ -172,10 +170,9 @@ class LeadLag(Mart):
         return pl.col("p_value_adjusted") >= pl.col("p_value") - 1e-12
 
 
-class SignalInputs(Table):
+class SignalInputs(DerivedTable):
     """What a forecast made at the end of one session may look at, for every catalog pair."""
 
-    layer: ClassVar[str] = "studies"
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")

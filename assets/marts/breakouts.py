@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from assets.contracts.studies import BreakoutEvents, BreakoutStudy
+from assets.framework.table import table
 from assets.studies import Breakouts, Studies
-from assets.table import table
 from quant.events import (
     BoolArray,
     FloatArray,

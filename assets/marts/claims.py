@@ -14,7 +14,7 @@ import polars as pl
 from assets.claims import VALUE, Claim, load_claims
 from assets.contracts import CONTRACTS
 from assets.contracts.claims import Claims
-from assets.table import Horizon, Queries, table
+from assets.framework.table import Horizon, Queries, table
 from quant.verdicts import verdict
 
 CLAIMS = load_claims()  # at load, like the SELECTs of sql/: what the ledger depends on is read from them

@@ -12,7 +12,7 @@ import polars as pl
 
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RollingCorrelations
-from assets.table import table
+from assets.framework.table import table
 from quant.correlation import rolling_correlation
 from quant.correlation_bands import confidence_band
 

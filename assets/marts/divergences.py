@@ -1,6 +1,7 @@
 """Divergence episodes: one of a pair sets records while the other stands far below its own.
 
-Here: the asset that looks at every catalog pair in both directions. Not here: what makes an episode (quant.divergence).
+Here: the asset that looks at every catalog pair in both directions. Not here: what makes an episode
+(quant.divergence).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import polars as pl
 
 from assets.catalog import Catalog
 from assets.contracts.market import DivergenceEpisodes
-from assets.table import table
+from assets.framework.table import table
 from quant.divergence import divergence_episodes as find_episodes
 
 _SCHEMA = {

@@ -13,8 +13,8 @@ import polars as pl
 
 from assets.catalog import Catalog, Pair
 from assets.contracts.studies import LeadLag
+from assets.framework.table import table
 from assets.studies import Studies
-from assets.table import table
 from quant.lead_lag import FEWEST_OBSERVATIONS
 from quant.lead_lag import lead_lag as correlations_by_lag
 

@@ -1,6 +1,7 @@
 """Peaks of the assets, and where the benchmarks stood.
 
-Here: the asset that puts each confirmed peak beside the benchmark's record. Not here: what makes a peak (quant.peaks).
+Here: the asset that puts each confirmed peak beside the benchmark's record. Not here: what makes a peak
+(quant.peaks).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import polars as pl
 
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import PeakPairs
-from assets.table import table
+from assets.framework.table import table
 from quant.peaks import confirmed_peaks
 
 JOINT_WITHIN = 0.03  # both at their records, give or take what a session or two can move

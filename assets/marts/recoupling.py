@@ -1,7 +1,7 @@
 """The recoupling signal and its scorecard: will the laggard catch up, and how good were such forecasts?
 
 Here: the assets that turn the signal's inputs into forecasts and scores, and put both in words. Not here: what was
-known when (sql/studies/signal_inputs.sql), the model (quant.forecasts), the scores (quant.scoring), which pair and
+known when (sql/derived/signal_inputs.sql), the model (quant.forecasts), the scores (quant.scoring), which pair and
 horizons (assets/studies.toml).
 
 Forecasts are recomputed every night rather than kept: every one uses only what was known on its day, in an order
@@ -17,8 +17,8 @@ import polars as pl
 
 from assets.catalog import Catalog
 from assets.contracts.studies import RecouplingSignal, SignalScorecard
+from assets.framework.table import table
 from assets.studies import Recoupling, Studies
-from assets.table import table
 from quant.events import FloatArray, independent_events, resampled_days
 from quant.forecasts import Forecasts, catch_up, random_walk_probability, walk_forward
 from quant.scoring import brier_losses, calibration_slope, skill, skill_interval

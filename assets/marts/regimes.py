@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.catalog import Catalog, Pair
 from assets.contracts.regimes import CorrelationRegimes, RegimeSpells
-from assets.table import table
+from assets.framework.table import table
 from quant.regimes import COUPLED, DECOUPLED, INVERSE, RegimeParameters, filter_regimes
 
 # A quarter where the known-truth suite does best with a third: real regimes are slower than simulated ones.

@@ -10,7 +10,7 @@ import polars as pl
 
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RelativeStrength
-from assets.table import table
+from assets.framework.table import table
 from quant.trailing import trailing_zscore
 
 GAPS = (63, 126, 252)

@@ -1,8 +1,8 @@
 """The brief: one page that says where Bitcoin, small caps and the Fed stand, with a picture and a table of each.
 
 Here: writing brief.html and brief.png into a run's folder. Not here: what the reading says (brief.reading), what the
-sections show (brief.sections), how a picture is drawn (brief.charts), how the page is put together (brief.page). All of
-it is made from the run's parquet files and its manifest alone, so the same run always gives the same brief.
+sections show (brief.sections), how a picture is drawn (brief.charts), how the page is put together (brief.page). All
+of it is made from the run's parquet files and its manifest alone, so the same run always gives the same brief.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def write_brief(folder: Path, manifest: Mapping[str, Any]) -> None:
 
     with Rendering() as rendering:
         from pipelines.brief.charts import finished
-        from pipelines.brief.marts import Marts
         from pipelines.brief.page import brief_page
         from pipelines.brief.sections import card
+        from pipelines.published.marts import Marts
 
         marts = Marts.of(folder, manifest)
         drawing = card(marts)

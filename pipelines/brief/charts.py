@@ -3,8 +3,8 @@
 Here: the building blocks (lines with their names at their ends, bands, spans, bars, intervals), one size and one look
 for all. Not here: what is shown (brief.sections), the colours (brief.palette), making SVG of it (brief.rendering).
 
-A picture is static: it prints, needs no script, and a screen reader hears its description while everybody can open the
-table behind it.
+A picture is static: it prints, needs no script, and a screen reader hears its description while everybody can open
+the table behind it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import TypeAlias
 import altair as alt
 import polars as pl
 
-from pipelines.brief.palette import Ink
 from pipelines.brief.rendering import Spec
+from pipelines.published.palette import Ink
 
 Drawing: TypeAlias = alt.LayerChart | alt.FacetChart | alt.VConcatChart
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.brief.charts import Picture
-from pipelines.brief.marts import Marts
+from pipelines.published.marts import Marts
 
 HISTORY = 504  # sessions that daily pictures show, two years, so that they can be laid side by side
 

@@ -10,9 +10,9 @@ import polars as pl
 
 from pipelines.brief.charts import Interval, Line, Picture, intervals, lines
 from pipelines.brief.content import HISTORY, Content, NothingToShow, table
-from pipelines.brief.marts import Marts
-from pipelines.brief.palette import Ink
-from pipelines.brief.words import day, number, percent, signed_percent
+from pipelines.published.marts import Marts
+from pipelines.published.palette import Ink
+from pipelines.published.words import day, number, percent, signed_percent
 
 _VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "unknown": "unknown"}
 

@@ -10,10 +10,10 @@ import polars as pl
 
 from pipelines.brief.charts import Band, Bar, Line, Picture, Span, lines, timeline
 from pipelines.brief.content import HISTORY, Content, NothingToShow, month_ends, table
-from pipelines.brief.marts import Marts
-from pipelines.brief.palette import Ink
-from pipelines.brief.reading import FAR_BELOW, WINDOW
-from pipelines.brief.words import day, number, percent, plural, signed, signed_percent
+from pipelines.published.marts import Marts
+from pipelines.published.palette import Ink
+from pipelines.published.reading import FAR_BELOW, WINDOW
+from pipelines.published.words import day, number, percent, plural, signed, signed_percent
 
 _ROW = 60  # height of a row of bars
 _REGIMES = {"coupled": Ink.COUPLED, "decoupled": Ink.DECOUPLED, "inverse": Ink.INVERSE}

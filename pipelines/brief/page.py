@@ -1,7 +1,7 @@
 """The brief as one HTML file that needs nothing but itself.
 
-Here: putting reading and sections into the template. Not here: their content (brief.reading, brief.sections), the look
-(brief.css beside this file).
+Here: putting reading and sections into the template. Not here: their content (brief.reading, brief.sections), the
+look (brief.css beside this file).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import jinja2
 
-from pipelines.brief import palette
 from pipelines.brief.charts import specification
 from pipelines.brief.content import Content, Section
-from pipelines.brief.marts import Marts
-from pipelines.brief.reading import read
 from pipelines.brief.rendering import Rendering
 from pipelines.brief.sections import SECTIONS
-from pipelines.brief.words import day
+from pipelines.published import palette
+from pipelines.published.marts import Marts
+from pipelines.published.reading import read
+from pipelines.published.words import day
 
 _HERE = Path(__file__).parent
 

@@ -12,9 +12,9 @@ import polars as pl
 
 from pipelines.brief.charts import Line, Picture, lines
 from pipelines.brief.content import Content, NothingToShow, month_ends, table
-from pipelines.brief.marts import Marts
-from pipelines.brief.palette import Ink
-from pipelines.brief.words import day, number, signed
+from pipelines.published.marts import Marts
+from pipelines.published.palette import Ink
+from pipelines.published.words import day, number, signed
 
 _DECISIONS = 64  # about eight years of meetings
 _WEEKS = 261  # five years

@@ -2,9 +2,9 @@
 
 Here: one process that holds the renderer. Not here: what is drawn (brief.charts), where it goes (brief.page).
 
-The renderer is a JavaScript engine that takes most of a second to wake and lets no other thread run meanwhile. Woken in
-a process of its own before the drawing library is imported, and fed while the sections are still being made, it costs
-half the time.
+The renderer is a JavaScript engine that takes most of a second to wake and lets no other thread run meanwhile. Woken
+in a process of its own before the drawing library is imported, and fed while the sections are still being made, it
+costs half the time.
 """
 
 from __future__ import annotations

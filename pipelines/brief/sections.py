@@ -1,7 +1,7 @@
 """The sections of the brief, in reading order, and the card for chat.
 
-Here: the list; adding a section takes one entry and one function. Not here: the functions (brief.market, brief.policy,
-brief.evidence).
+Here: the list; adding a section takes one entry and one function. Not here: the functions (brief.market,
+brief.policy, brief.evidence).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import altair as alt
 from pipelines.brief import evidence, market, policy
 from pipelines.brief.charts import HEIGHT, WIDTH, Drawing
 from pipelines.brief.content import Section
-from pipelines.brief.marts import Marts
-from pipelines.brief.palette import Ink
-from pipelines.brief.reading import read
+from pipelines.published.marts import Marts
+from pipelines.published.palette import Ink
+from pipelines.published.reading import read
 
 SECTIONS = (
     Section("levels", "Both from the same start", "Who has gained more?", ("market_state",), market.levels),

@@ -1,8 +1,8 @@
 """CME's daily settlements of 30-day fed funds futures, for the contracts that Yahoo does not list.
 
-Here: one page of settlements as bars with nothing but a close. Not here: what the market expects (assets.policy). The
-page often stands behind a bot wall: it is asked once, and a failure is a note, because a rate path that ends earlier is
-still right.
+Here: one page of settlements as bars with nothing but a close. Not here: what the market expects (quant.fedwatch).
+The page often stands behind a bot wall: it is asked once, and a failure is a note, because a rate path that ends
+earlier is still right.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import copy
 from datetime import date
 from typing import ClassVar
 
-from assets.errors import KnownFault
+from assets.framework.errors import KnownFault
 from assets.upstream import Missing
 
 TRY_AGAIN = "The next run asks again"

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.catalog import Catalog, Futures, Series, Symbol
-from assets.reference import load_fomc_calendar
+from assets.reference.fomc_calendar import load_fomc_calendar
 from assets.upstream import Fetched, Missing, UpstreamError, Watermarks
 
 _PRICES = ("symbol", "date", "open", "high", "low", "close", "adj_close", "volume")

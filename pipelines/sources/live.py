@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from assets.catalog import Futures, Series, Symbol
 from assets.contracts.raw import FomcMeetings, FuturesSettlements, MacroObservations
-from assets.reference import load_fomc_calendar
+from assets.reference.fomc_calendar import load_fomc_calendar
 from assets.upstream import Fetched, MacroSource, Missing, Watermarks
 from pipelines.settings import Settings
 from pipelines.sources.answers import together

@@ -1,7 +1,7 @@
 """The New York Fed's Markets API: the Desk's outright operations, its holdings of bills, its reference rates.
 
 Here: addresses, and answers as rows. Not here: which series are wanted (assets.catalog), which operations belong to
-which programme (assets.policy), patience and pacing (pipelines.sources.http).
+which programme (sql/marts/treasury_purchases.sql), patience and pacing (pipelines.sources.http).
 
 The API answers 400 to a bad path and, reportedly, to a caller in a hurry. Our paths are fixed, so 400 is
 tried again.

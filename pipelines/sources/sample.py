@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 
 from assets.catalog import Catalog, Futures, Series, Symbol, load_catalog
-from assets.contracts.base import RawTable
 from assets.contracts.raw import (
     FomcMeetings,
     FundFlows,
@@ -22,7 +21,8 @@ from assets.contracts.raw import (
     PriceBars,
     TreasuryOperations,
 )
-from assets.reference import load_fomc_calendar
+from assets.framework.contract import RawTable
+from assets.reference.fomc_calendar import load_fomc_calendar
 from assets.upstream import Fetched, Watermarks
 from pipelines.sources.sample_market import (
     SampleMarket,

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from assets.catalog import Series, Symbol
-from assets.errors import KnownFault
+from assets.framework.errors import KnownFault
 
 PATH = Path(__file__).with_name("sample_market.toml")
 

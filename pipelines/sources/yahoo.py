@@ -2,7 +2,7 @@
 
 Here: one `Ticker.history` per symbol, what its answer leaves unsaid, and the bars of raw.price_bars. Not
 here: which symbols exist (assets.catalog), patience and pacing (pipelines.sources.http), revisions
-(pipelines.warehouse).
+(pipelines.warehouse.store).
 
 Why not `yfinance.download`: it never raises, so a night of 429s looks like a night without trading. And why
 a session of our own: `history` turns most failures into one exception without a status, drops the time of

@@ -16,9 +16,9 @@ import yaml
 
 from assets.contracts import CONTRACTS, RAW_TABLES
 from pipelines.build import build_defs
-from pipelines.instance import open_instance
-from pipelines.jobs import JOBS
-from pipelines.schedules import nightly_schedule
+from pipelines.orchestration.instance import open_instance
+from pipelines.orchestration.jobs import JOBS
+from pipelines.orchestration.schedules import nightly_schedule
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[2]

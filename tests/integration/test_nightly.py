@@ -13,8 +13,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.contracts import MARTS
-from assets.contracts.base import Mart
-from pipelines.runs import run_job
+from assets.framework.contract import Mart
+from pipelines.cli.runs import run_job
 from pipelines.settings import Settings
 from tests.conftest import AsOfRun, mart, succeed
 

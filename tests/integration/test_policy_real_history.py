@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.marts.claims import CLAIMS
-from assets.reference import load_fomc_calendar
+from assets.reference.fomc_calendar import load_fomc_calendar
 from pipelines.settings import Settings
 from quant.fedwatch import rate_path
 from tests.conftest import ARTICLE_DAY, mart

@@ -14,11 +14,11 @@ import polars as pl
 import pytest
 
 from assets.contracts import MARTS
-from assets.contracts.rows import Rows
-from pipelines import publishing
-from pipelines.publishing import Publisher, PublishingError, content_hash, contract_version
+from assets.framework.rows import Rows
+from pipelines.publishing import publish as publishing
+from pipelines.publishing.publish import Publisher, PublishingError, content_hash, contract_version
 from pipelines.settings import Settings
-from pipelines.warehouse import open_warehouse
+from pipelines.warehouse.store import open_warehouse
 from tests.conftest import draw_brief, mart
 
 AS_OF = date(2026, 1, 30)

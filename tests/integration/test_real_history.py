@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.contracts import MARTS
-from pipelines.runs import run_job
+from pipelines.cli.runs import run_job
 from pipelines.settings import Settings
 from tests.conftest import ARTICLE_DAY, AsOfRun, mart, succeed
 from tests.integration.test_nightly import CAUSAL, newest_dates

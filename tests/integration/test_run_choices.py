@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 
 from pipelines.build import build_defs
-from pipelines.instance import open_instance
+from pipelines.orchestration.instance import open_instance
 from pipelines.settings import Settings
 
 

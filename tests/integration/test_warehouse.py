@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from assets.contracts.core import Sessions
 from assets.contracts.market import DivergenceEpisodes
 from assets.contracts.raw import MacroObservations, PriceBars
-from assets.contracts.rows import ContractError, Rows, hold_to_contract
-from assets.errors import KnownFault
-from pipelines.warehouse import (
+from assets.framework.errors import KnownFault
+from assets.framework.rows import ContractError, Rows, hold_to_contract
+from pipelines.warehouse.store import (
     EmptyResult,
     LossySchemaChange,
     OriginMismatch,

@@ -2,8 +2,8 @@
 
     reader.py serving.duckdb STOP_FILE CONNECTIONS
 
-It knows nothing of Recouple. Prints `reading` once every connection has read, then one JSON object: queries, errors, how often one query saw more than one run, how
-many runs each connection saw.
+It knows nothing of Recouple. Prints `reading` once every connection has read, then one JSON object: queries, errors,
+how often one query saw more than one run, how many runs each connection saw.
 """
 
 import json

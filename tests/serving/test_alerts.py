@@ -18,14 +18,15 @@ import pytest
 from pydantic import SecretStr
 from tenacity import wait_none
 
-from pipelines import alerts, courier
-from pipelines.alerts import Ledger, night_of, tell
+from pipelines.alerts import delivery as alerts
+from pipelines.alerts import messenger as courier
+from pipelines.alerts.delivery import Ledger, night_of, tell
 from pipelines.build import build_defs
-from pipelines.instance import open_instance
-from pipelines.reports import RunReport
-from pipelines.runs import run_job
-from pipelines.sensors import alert_sensors
-from pipelines.serving import roll_back
+from pipelines.cli.runs import run_job
+from pipelines.orchestration.instance import open_instance
+from pipelines.orchestration.run_report import RunReport
+from pipelines.orchestration.sensors import alert_sensors
+from pipelines.publishing.serving import roll_back
 from pipelines.settings import Settings
 from tests.conftest import own_copy, succeed
 from tests.serving import world

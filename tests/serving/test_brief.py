@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from pipelines.brief import BRIEF, CARD, write_brief
-from pipelines.brief.marts import Marts
-from pipelines.brief.reading import read
 from pipelines.brief.sections import SECTIONS
+from pipelines.published.marts import Marts
+from pipelines.published.reading import read
 from tests.serving import world
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.contracts.dictionary import dictionary
+from assets.framework.dictionary import dictionary
 from pipelines.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"

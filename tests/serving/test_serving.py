@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import serving
+from pipelines.publishing import serving
 from tests.serving import world
 
 HOUR_US = 3_600_000_000
@@ -133,7 +133,7 @@ def test_the_database_is_made_anew_only_for_other_views(tmp_path: Path, monkeypa
     assert (tmp_path / "serving.duckdb").stat().st_ino == made
     with connect(tmp_path) as kept_open:
         before = as_of(kept_open)
-        monkeypatch.setattr("pipelines.publishing.contract_version", lambda: "another")
+        monkeypatch.setattr("pipelines.publishing.publish.contract_version", lambda: "another")
         (after,) = publish(tmp_path, 2)
         assert (tmp_path / "serving.duckdb").stat().st_ino != made
         assert as_of(kept_open) == before

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.brief.marts import NothingPublished
-from pipelines.cli import app
+from pipelines.cli.main import app
+from pipelines.published.marts import NothingPublished
 from tests.conftest import draw_brief
 from tests.serving import world
 

@@ -15,9 +15,9 @@ from typing import Any
 import polars as pl
 
 from assets.contracts import MARTS
-from assets.contracts.base import Table
-from assets.contracts.rows import hold_to_contract
-from pipelines.publishing import Publisher
+from assets.framework.contract import Table
+from assets.framework.rows import hold_to_contract
+from pipelines.publishing.publish import Publisher
 
 AS_OF = date(2025, 12, 12)
 PAIR = "BTC-USD/^RUT"

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from assets.claims import PATH, Claim, ClaimError, load_claims
+from assets.framework.table import FUNCTIONS
 from assets.marts.claims import claims as claims_asset
-from assets.reference import FOLDER, load_reference
-from assets.table import FUNCTIONS
+from assets.reference.facts import FOLDER, load_reference
 
 TEXT = PATH.read_text(encoding="utf-8")
 

@@ -8,8 +8,8 @@ import dataframely as dy
 import polars as pl
 import pytest
 
-from assets.contracts.base import Mart, ahead
-from assets.contracts.rows import hold_to_contract
+from assets.framework.contract import Mart, ahead
+from assets.framework.rows import hold_to_contract
 
 AS_OF = date(2025, 12, 12)
 LATER = date(2025, 12, 13)

@@ -7,7 +7,7 @@ import pytest
 
 from assets.catalog import Catalog
 from pipelines.build import chosen_horizon
-from pipelines.forms import chosen_entries, chosen_settings
+from pipelines.orchestration.launchpad import chosen_entries, chosen_settings
 from pipelines.settings import Settings, SettingsError
 from pipelines.sources.sample import SampleUpstream
 

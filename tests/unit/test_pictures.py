@@ -8,10 +8,10 @@ import pytest
 import vl_convert
 
 from assets.contracts import MARTS
-from assets.contracts.base import Mart
-from assets.contracts.chart import Chart
 from assets.contracts.market import DivergenceEpisodes, MarketState
-from pipelines.pictures import _smaller, chart_lines, draw, picture
+from assets.framework.chart import Chart
+from assets.framework.contract import Mart
+from pipelines.orchestration.ui_charts import _smaller, chart_lines, draw, picture
 
 DAYS = [date(2015, 1, 1) + timedelta(days=n) for n in range(4000)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from assets.catalog import Catalog, Series, Symbol, load_catalog
 from assets.contracts.raw import FomcMeetings, FundFlows, MacroObservations, PriceBars, TreasuryOperations
-from assets.reference import load_fomc_calendar
+from assets.reference.fomc_calendar import load_fomc_calendar
 from assets.upstream import Upstream
 from pipelines.sources.sample import SampleUpstream
 from pipelines.sources.sample_market import PATH as MARKET

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.schema_diff import schema_diff
+from pipelines.warehouse.schema_diff import schema_diff
 
 TYPES = st.sampled_from(["BIGINT", "DOUBLE", "VARCHAR", "DATE", "INTEGER"])
 SCHEMAS = st.dictionaries(st.sampled_from("abcdef"), TYPES)

@@ -17,8 +17,8 @@ import polars as pl
 from pydantic import SecretStr
 
 from assets.catalog import Catalog, Series, load_catalog
-from assets.reference import load_fomc_calendar
-from pipelines.runs import RunReport, run_job
+from assets.reference.fomc_calendar import load_fomc_calendar
+from pipelines.cli.runs import RunReport, run_job
 from pipelines.settings import Settings
 from pipelines.sources.http import Policy
 from pipelines.sources.live import LiveConfig, LiveUpstream

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from pipelines import doctor
-from pipelines.doctor import Finding, examine
+from pipelines.cli import doctor
+from pipelines.cli.doctor import Finding, examine
 from pipelines.settings import Settings
 from pipelines.sources.live import LiveConfig
 from tests.upstream.loopback import DROP, HTML_200, Answer, Loopback, Request, loopback, status

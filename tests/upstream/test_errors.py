@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from assets.errors import KnownFault
+from assets.framework.errors import KnownFault
 from pipelines.sources.errors import RateLimited, ServiceDown, SourceError, UnknownSeries
 from pipelines.sources.http import Pace, Patience, Policy, retry_after_seconds
 from tests.upstream.services import FakeClock

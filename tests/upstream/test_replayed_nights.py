@@ -19,13 +19,13 @@ from pydantic import SecretStr
 
 from assets.catalog import Catalog
 from assets.contracts import core, raw
-from assets.contracts.base import Table
-from assets.reference import load_fomc_calendar
-from assets.table import SQL_FOLDER, asset_key
+from assets.framework.contract import Table
+from assets.framework.table import SQL_FOLDER, asset_key
+from assets.reference.fomc_calendar import load_fomc_calendar
 from pipelines.build import build_defs
 from pipelines.settings import Settings
 from pipelines.sources.live import LiveConfig, LiveUpstream
-from pipelines.warehouse import RELATIVE_TOLERANCE
+from pipelines.warehouse.store import RELATIVE_TOLERANCE
 from tests.upstream.conftest import NIGHTS, QUICK, Recordings
 from tests.upstream.loopback import Answer, Loopback, Request, loopback
 from tests.upstream.services import FRED, FakeClock, FredWorld

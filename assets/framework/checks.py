@@ -1,0 +1,98 @@
+"""Asset checks, generated from the contracts and put in plain words.
+
+Here: which checks a table has, and how rows and arrivals are judged. Not here: the rules (assets.contracts). A broken
+contract blocks everything downstream, so the last good marts stay served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from assets.catalog import Futures, Series, Symbol
+from assets.framework.contract import RawTable, Table
+from assets.framework.rows import Rows
+from assets.upstream import Missing
+
+_RAW_TOLERANCE = 0.05  # upstreams send a bad row now and then; a flood of them means something else is wrong
+
+
+def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """The checks of one table."""
+    named = [
+        dg.AssetCheckSpec(
+            "contract_holds",
+            asset=key,
+            blocking=True,
+            description="Every row keeps the rules of the table's contract; rows that do not are in quarantine.",
+        )
+    ]
+    if issubclass(contract, RawTable):
+        named.append(
+            dg.AssetCheckSpec(
+                "everything_arrived",
+                asset=key,
+                blocking=True,
+                description="Everything asked for came; what is required stops the run, what is optional warns.",
+            )
+        )
+    if contract.has_concerns():
+        named.append(
+            dg.AssetCheckSpec("nothing_to_look_at", asset=key, description="No series is older than it should be.")
+        )
+    return named
+
+
+def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
+    """Judge a table's rows: any broken row of a derived table is an error, of a raw table only a flood of them."""
+    total = rows.good.height + rows.broken.height
+    tolerated = _RAW_TOLERANCE * total if issubclass(contract, RawTable) else 0
+    results = [
+        dg.AssetCheckResult(
+            check_name="contract_holds",
+            passed=rows.broken.is_empty(),
+            severity=dg.AssetCheckSeverity.ERROR if rows.broken.height > tolerated else dg.AssetCheckSeverity.WARN,
+            description=_in_words(rows),
+            metadata={
+                "rows_kept": rows.good.height,
+                "rows_quarantined": rows.broken.height,
+                **_examples(rows),
+            },
+        )
+    ]
+    if contract.has_concerns():
+        concerns = contract.concerns(rows.good)
+        results.append(
+            dg.AssetCheckResult(
+                check_name="nothing_to_look_at",
+                passed=not concerns,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="; ".join(concerns) or "all series are as new as they should be",
+            )
+        )
+    return results
+
+
+def of_arrival(asked: Sequence[Futures | Symbol | Series], missing: Sequence[Missing]) -> dg.AssetCheckResult:
+    """Judge what did not come: an error when any of it is required."""
+    required = {entry.id for entry in asked if entry.required}
+    lacking = [m for m in missing if m.id in required]
+    described = [f"required {m}" if m.id in required else f"optional {m}" for m in (*lacking, *missing)]
+    return dg.AssetCheckResult(
+        check_name="everything_arrived",
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.ERROR if lacking else dg.AssetCheckSeverity.WARN,
+        description="; ".join(dict.fromkeys(described)) or "everything asked for came",
+    )
+
+
+def _in_words(rows: Rows) -> str:
+    if rows.broken.is_empty():
+        return f"all {rows.good.height:,} rows keep every rule"
+    broken = ", ".join(f"{rule} ({number})" for rule, number in rows.counts().items())
+    return f"{rows.broken.height:,} of {rows.good.height + rows.broken.height:,} rows are in quarantine: {broken}"
+
+
+def _examples(rows: Rows) -> dict[str, str]:
+    return {} if rows.broken.is_empty() else {"first_broken_row": str(rows.broken["payload"][0])}

@@ -1,0 +1,69 @@
+"""Holding rows to their contract.
+
+Here: splitting a frame into rows that keep every rule and rows that break one, with the rule and the payload. Not
+here: what happens to either (pipelines.warehouse.store stores, assets.framework.checks reports).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from assets.framework.contract import Table
+from assets.framework.errors import KnownFault
+
+
+class ContractError(KnownFault, ValueError):
+    """A frame does not have the columns its contract promises; no row can be judged."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows on their way into a table."""
+
+    good: pl.DataFrame
+    broken: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"rule": pl.String, "payload": pl.String}))
+    fetched: tuple[str, ...] = ()  # raw only: the series an upstream answered for, new rows or none
+
+    def counts(self) -> dict[str, int]:
+        """Broken rows per rule."""
+        return dict(self.broken.group_by("rule").len().sort("rule").iter_rows())
+
+
+def hold_to_contract(contract: type[Table], frame: pl.DataFrame, fetched: tuple[str, ...] = ()) -> Rows:
+    """Split rows by the contract's rules; raises ContractError when columns are absent or of another type."""
+    frame = _with_promised_columns(contract, frame)
+    kept, failure = contract.filter(frame)
+    good = kept.select(frame.columns)
+    if len(failure) == 0:
+        return Rows(good, fetched=fetched)
+    return Rows(good, _broken(contract, failure.details()), fetched)
+
+
+def _with_promised_columns(contract: type[Table], frame: pl.DataFrame) -> pl.DataFrame:
+    """The contract's columns in the contract's order; NaN becomes null, whole numbers fit their column."""
+    columns = contract.columns()
+    absent = [name for name in columns if name not in frame.columns]
+    extra = [name for name in frame.columns if name not in columns]
+    if absent or extra:
+        said = [f"{word} {', '.join(names)}" for word, names in (("lacks", absent), ("has unknown", extra)) if names]
+        raise ContractError(
+            f"{contract.full_name()}: the result {' and '.join(said)}; change the contract or what makes the table"
+        )
+    try:
+        cast = frame.select(pl.col(name).cast(columns[name].dtype) for name in contract.ordered_columns())
+    except pl.exceptions.InvalidOperationError as error:
+        raise ContractError(f"{contract.full_name()}: {str(error).splitlines()[0]}") from error
+    return cast.with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _broken(contract: type[Table], details: pl.DataFrame) -> pl.DataFrame:
+    """One row per row that breaks a rule: the first rule it breaks, the row itself as JSON."""
+    columns = contract.column_names()
+    rules = [name for name in details.columns if name not in columns]
+    first = pl.coalesce(pl.when(pl.col(r).cast(pl.String) == "invalid").then(pl.lit(r)) for r in rules)
+    return details.select(
+        rule=first,
+        payload=pl.struct(pl.col(columns).cast(pl.String)).struct.json_encode(),
+    )

@@ -1,0 +1,22 @@
+"""What FRED and the New York Fed say: macro series.
+
+Here: what is asked of the macro source. Not here: how it is asked (pipelines.sources).
+"""
+
+from __future__ import annotations
+
+from assets.catalog import Catalog
+from assets.contracts import raw
+from assets.framework.table import ingest
+from assets.raw.history import History
+from assets.upstream import Fetched, MacroSource
+
+
+@ingest(raw.MacroObservations, asked=lambda catalog: catalog.series)
+def macro_observations(asked: Catalog, upstream: MacroSource, warehouse: History) -> Fetched:
+    """Observations of every catalog series."""
+    stored = warehouse.watermarks(raw.MacroObservations, "series_id", "date")
+    vintages = warehouse.watermarks(raw.MacroObservations, "series_id", "realtime_start")
+    # A revised series whose vintages were never fetched (no key until now) is fetched as if it were new.
+    unread = {s.id for s in asked.series if s.revised and vintages.get(s.id) is None}
+    return upstream.macro_observations(asked.series, {i: day for i, day in stored.items() if i not in unread})

@@ -1,0 +1,18 @@
+"""What the Desk of the New York Fed bought.
+
+Here: what is asked of the Desk. Not here: how it is asked (pipelines.sources).
+"""
+
+from __future__ import annotations
+
+from assets.contracts import raw
+from assets.framework.table import ingest
+from assets.raw.history import History
+from assets.upstream import DeskSource, Fetched
+
+
+@ingest(raw.TreasuryOperations)
+def treasury_operations(upstream: DeskSource, warehouse: History) -> Fetched:
+    """Outright Treasury operations of the Desk."""
+    stored = warehouse.watermarks(raw.TreasuryOperations, "operation_type", "operation_date")
+    return upstream.treasury_operations(max(stored.values(), default=None))

@@ -1,0 +1,113 @@
+"""What the terminal shows of the published run.
+
+Here: reading, age of the data, last run and claims as text of at most 80 columns, and the same as JSON. Not here:
+what the reading says (pipelines.published.reading), arguments and exit codes (pipelines.cli.main).
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.brief import BRIEF
+from pipelines.published.marts import Marts
+from pipelines.published.reading import Reading, read
+from pipelines.published.words import number
+
+WIDTH = 80
+
+
+@dataclass(frozen=True)
+class Status:
+    """The published run in short."""
+
+    as_of: str
+    source: str
+    simulated: bool
+    run_id: str
+    published_at: str
+    age_hours: float
+    reading: Reading
+    stale: tuple[str, ...]
+    late: tuple[str, ...]  # of these, what the nightly cannot do without
+    inputs: int
+    tables: int
+    rows: int
+    folder: str
+    brief: str
+    serving: str
+
+    @classmethod
+    def of(cls, tree: Path) -> Status:
+        """Of the current run of a tree; raises NothingPublished."""
+        marts = Marts.current(tree)
+        published = datetime.fromisoformat(marts.manifest["published_at"])
+        freshness = marts.scan("series_freshness").sort("series").collect()
+        return cls(
+            as_of=marts.manifest["as_of"],
+            source=marts.manifest["source"],
+            simulated=marts.simulated,
+            run_id=marts.manifest["run_id"],
+            published_at=marts.manifest["published_at"],
+            age_hours=round((datetime.now(UTC) - published).total_seconds() / 3600, 1),
+            reading=read(marts),
+            stale=tuple(freshness.filter("is_stale")["series"]),
+            late=tuple(freshness.filter("is_stale", "required")["series"]),
+            inputs=freshness.height,
+            tables=len(marts.manifest["marts"]),
+            rows=sum(mart["rows"] for mart in marts.manifest["marts"].values()),
+            folder=str(tree / "marts" / "current"),
+            brief=str(tree / "marts" / "current" / BRIEF),
+            serving=str(tree / "serving.duckdb"),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machines."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """For people."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        if self.simulated:
+            yield "SIMULATED MARKET: nothing below is real"
+        yield f"as of {self.as_of}, source {self.source}, published {self.age_hours:g} h ago"
+        yield ""
+        yield from textwrap.wrap(f"{self.reading.headline}.", WIDTH)
+        yield ""
+        yield from _named((s.topic, s.text) for s in self.reading.sentences)
+        late = f"{len(self.stale)} of {self.inputs} inputs late: {', '.join(self.stale)}"
+        yield from _named([("Data", late if self.stale else f"all {self.inputs} inputs as new as expected")])
+        yield ""
+        yield f"brief   {self.brief}"
+        yield f"marts   {self.folder} ({self.tables} tables, {self.rows:,} rows)"
+        yield f"for BI  {self.serving}"
+
+
+def claims(tree: Path) -> list[dict[str, Any]]:
+    """Every claim on its own date and on the run's, for machines and for `claims_text`."""
+    rows = Marts.current(tree).scan("claims").sort("claim_id", "measured_on").collect()
+    return rows.with_columns(pl.col(pl.Date).dt.to_string()).to_dicts()
+
+
+def claims_text(rows: Sequence[dict[str, Any]]) -> str:
+    """A table of claims, 80 columns wide."""
+    lines = [f"{'claim':<43} {'on':<10} {'claimed':>8} {'found':>8} {'':<7}", "-" * WIDTH]
+    for row in rows:
+        first, *more = textwrap.wrap(row["statement"], 43) or [""]
+        claimed, found = (number(row[c], 2) for c in ("claimed_value", "measured_value"))
+        lines.append(f"{first:<43} {row['measured_on']:<10} {claimed:>8} {found:>8} {row['verdict']:<7}".rstrip())
+        lines += more
+    return "\n".join(lines)
+
+
+def _named(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for name, text in lines:
+        yield from textwrap.wrap(f"{name:<14} {text}", WIDTH, subsequent_indent=" " * 15)

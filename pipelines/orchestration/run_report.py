@@ -1,0 +1,90 @@
+"""What came of a run, read from its events.
+
+Here: how it ended, the reason of a failure in one sentence, what a finished run found. Not here: launching
+(pipelines.cli.runs), printing (pipelines.cli.main), telling (pipelines.alerts.delivery).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run ended. causes: where it failed, one word each, the same whenever the same thing fails."""
+
+    run_id: str
+    job: str
+    success: bool
+    ended_at: datetime
+    failures: tuple[str, ...]
+    causes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    quarantined: int
+    revisions: int
+
+
+def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: datetime) -> RunReport:
+    """The report of a run that has ended, from its events."""
+    checks = [e.asset_check_evaluation_data for e in events if _is_check(e)]
+    failed = [c for c in checks if not c.passed]
+    errors = {_name(c): _sentence(c) for c in failed if c.blocking and c.severity == dg.AssetCheckSeverity.ERROR}
+    warnings = tuple(_sentence(c) for c in failed if not (c.blocking and c.severity == dg.AssetCheckSeverity.ERROR))
+    reasons = errors or _failures(events)
+    made = [e.step_materialization_data.materialization for e in events if _is_materialization(e)]
+    return RunReport(
+        run_id=run.run_id,
+        job=run.job_name,
+        success=any(e.event_type == dg.DagsterEventType.PIPELINE_SUCCESS for e in events),
+        ended_at=ended_at,
+        failures=tuple(reasons.values()),
+        causes=tuple(sorted(reasons)),
+        warnings=warnings,
+        quarantined=sum(_number(c.metadata.get("rows_quarantined")) for c in checks),
+        revisions=sum(_number(m.metadata.get("rows_revised")) for m in made),
+    )
+
+
+def _is_check(event: dg.DagsterEvent) -> bool:
+    return event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+
+
+def _is_materialization(event: dg.DagsterEvent) -> bool:
+    return event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION
+
+
+def _name(check: dg.AssetCheckEvaluation) -> str:
+    return ".".join(check.asset_key.path)
+
+
+def _sentence(check: dg.AssetCheckEvaluation) -> str:
+    return f"{_name(check)}: {check.description}"
+
+
+def _failures(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
+    """The innermost reason of every failed step, or of the run where no step began; by what failed."""
+    said: dict[str, str] = {}
+    for event in events:
+        if event.is_step_failure:
+            step = str(event.step_key).replace("__", ".")
+            said[step] = f"{step}: {_innermost(event.step_failure_data.error)}"
+        elif event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not said:
+            error = event.job_failure_data.error
+            said["start"] = _innermost(error) if error else str(event.message)
+    return said
+
+
+def _innermost(error: object) -> str:
+    """The message of the first cause, without the exception's name and the frames."""
+    while getattr(error, "cause", None) is not None:
+        error = error.cause  # type: ignore[attr-defined]
+    name, _, message = str(getattr(error, "message", error)).strip().partition(": ")
+    return message if message and " " not in name else f"{name}: {message}".rstrip(": ")
+
+
+def _number(value: object) -> int:
+    return int(getattr(value, "value", 0) or 0)
