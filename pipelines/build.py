@@ -32,7 +32,8 @@ from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings, SettingsError
 from pipelines.sources.select import select_upstream
 from pipelines.warehouse.io_manager import WarehouseIOManager
-from pipelines.warehouse.store import Warehouse, open_warehouse
+from pipelines.warehouse.opening import open_warehouse
+from pipelines.warehouse.store import Warehouse
 
 _LAYERS = (assets.raw, assets.core, assets.marts)
 

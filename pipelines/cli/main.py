@@ -161,7 +161,7 @@ def export(target: Path) -> None:
 @app.command()
 def drop(table: str) -> None:
     """Remove one derived table, so that the next run may give it another shape."""
-    from pipelines.warehouse.store import open_existing
+    from pipelines.warehouse.opening import open_existing
 
     settings = _settings()
     with open_existing(settings.tree / "warehouse.duckdb", settings.lock_wait_seconds) as warehouse:

@@ -18,7 +18,7 @@ from assets.framework.rows import Rows
 from pipelines.publishing import publish as publishing
 from pipelines.publishing.publish import Publisher, PublishingError, content_hash, contract_version
 from pipelines.settings import Settings
-from pipelines.warehouse.store import open_warehouse
+from pipelines.warehouse.opening import open_warehouse
 from tests.conftest import draw_brief, mart
 
 AS_OF = date(2026, 1, 30)
