@@ -1,7 +1,8 @@
 """Reading and writing an open warehouse.
 
 Here: replacing derived tables, appending raw revisions, keeping what breaks a rule. Not here: opening it
-(pipelines.warehouse.opening), what the tables mean (assets.contracts), Dagster's side (pipelines.warehouse.io_manager).
+(pipelines.warehouse.opening), what the tables mean (assets.contracts), Dagster's side of it
+(pipelines.orchestration.io_manager).
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.brief import BRIEF, CARD, write_brief
+from pipelines.brief import write_brief
 from pipelines.brief.sections import SECTIONS
+from pipelines.home import Run
 from pipelines.published.marts import Marts
 from pipelines.published.reading import read
 from tests.serving import world
@@ -42,7 +43,7 @@ def drawn(tree: Path) -> Path:
 
 
 def page(folder: Path) -> str:
-    return (folder / BRIEF).read_text(encoding="utf-8")
+    return Run(folder).brief.read_text(encoding="utf-8")
 
 
 def marts(folder: Path) -> Marts:
@@ -51,7 +52,7 @@ def marts(folder: Path) -> Marts:
 
 def test_every_run_carries_its_brief_and_card(run: Path) -> None:
     assert page(run).startswith("<!doctype html>")
-    assert (run / CARD).read_bytes().startswith(b"\x89PNG")
+    assert Run(run).card.read_bytes().startswith(b"\x89PNG")
 
 
 def test_brief_needs_nothing_but_itself(full_run: Path) -> None:
@@ -85,7 +86,7 @@ def test_a_mart_without_rows_is_said_not_drawn(run: Path, tmp_path: Path) -> Non
             content = section.content(marts(tmp_path))
             assert content.text and not content.pictures, section.anchor
     write_brief(tmp_path, json.loads((tmp_path / "manifest.json").read_text()))
-    assert not (tmp_path / CARD).exists()
+    assert not Run(tmp_path).card.exists()
 
 
 def test_simulated_cannot_be_missed(full_run: Path, run: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from pipelines.brief import BRIEF, write_brief
+from pipelines.brief import write_brief
+from pipelines.home import Run
 from tests.serving import world
 
 
@@ -23,7 +24,7 @@ def brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, frame in world.later_marts().items():
         frame.write_parquet(folder / f"{name}.parquet")
     write_brief(folder, json.loads((folder / "manifest.json").read_text()))
-    return folder / BRIEF
+    return Run(folder).brief
 
 
 @pytest.fixture
