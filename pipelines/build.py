@@ -29,7 +29,8 @@ from pipelines.orchestration.io_manager import WarehouseIOManager
 from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.launchpad import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
 from pipelines.orchestration.refused_runs import before_the_run
-from pipelines.orchestration.schedules import SCHEDULES
+from pipelines.orchestration.run_processes import RunProcess
+from pipelines.orchestration.schedules import nightly_schedule
 from pipelines.orchestration.ui_charts import PublisherWithCard
 from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings, SettingsError
@@ -76,7 +77,7 @@ def build_defs(
         ],
         resources={**_choices(settings), **_resources(), **(overrides or {})},
         jobs=JOBS,
-        schedules=SCHEDULES,
+        schedules=[nightly_schedule(settings)],
         sensors=alert_sensors(settings),
         executor=dg.in_process_executor,
         loggers=loggers,
@@ -91,7 +92,7 @@ def _choices(settings: Settings) -> dict[str, Any]:
     def run(context: dg.InitResourceContext) -> Settings:
         chosen = chosen_settings(settings, context.resource_config)
         if context.instance and context.run:
-            context.instance.add_run_tags(context.run.run_id, run_tags(chosen))
+            context.instance.add_run_tags(context.run.run_id, run_tags(chosen) | RunProcess.this().tags())
         return chosen
 
     @dg.resource(

@@ -2,7 +2,8 @@
 
 Here: arguments, printing, exit codes. Not here: anything that computes (pipelines.cli.runs and below).
 
-Exit codes: 0 done, 1 a run failed or something is wrong, 2 the command or the environment cannot be used. `status`
+Exit codes: 0 done, 1 a run failed or something is wrong, 2 the command or the environment cannot be used, 130 and 143
+it was interrupted. `status`
 ends in 1 when an input that the reading needs is late, and every command ends in 2 when there is no published run to
 read.
 """
@@ -14,7 +15,8 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from signal import SIGINT
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from dotenv import load_dotenv
@@ -23,6 +25,9 @@ from assets.framework.entries import EntryError
 from assets.framework.errors import KnownFault
 from pipelines.home import Home, Tree
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.cli.interruption import Heard
 
 app = typer.Typer(
     help="Decoupling or delay? Bitcoin, small caps and the Fed, measured every night.",
@@ -62,12 +67,9 @@ def demo() -> None:
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="where the UI listens on 127.0.0.1")] = 3000) -> None:
     """Dagster's UI and daemon, nightly schedule on."""
-    from pipelines.orchestration.instance import dagster_home
+    from pipelines.cli.dev import serve
 
-    settings = _settings()
-    dagster_home(settings.home)
-    program = Path(sys.executable).with_name("dg")
-    os.execv(program, [str(program), "dev", "--host", "127.0.0.1", "--port", str(port)])
+    raise typer.Exit(serve(_settings(), port))
 
 
 @app.command()
@@ -186,13 +188,31 @@ def _settings(overrides: dict[str, str] | None = None) -> Settings:
 
 
 def _run(settings: Settings, job: str) -> None:
-    """Run a job and say what came of it; the reason of a failure comes first."""
+    """Run a job and say what came of it, a signal included."""
+    from pipelines.cli.interruption import hearing_signals
+
+    begun = datetime.now(UTC)
+    with hearing_signals() as heard:
+        try:
+            canceled = _run_to_its_end(settings, job, heard)
+        except KeyboardInterrupt:  # before the run began or after it ended
+            canceled = True
+    if canceled:
+        took = (datetime.now(UTC) - begun).total_seconds()
+        _say(f"{job} was cancelled after {took:.1f} s; nothing was published, and the next run starts afresh")
+        raise typer.Exit(128 + (heard.number or SIGINT))
+
+
+def _run_to_its_end(settings: Settings, job: str, heard: Heard) -> bool:
+    """Run a job and say what came of it, the reason of a failure first; returns whether it was cancelled."""
     from pipelines.cli.runs import run_job
     from pipelines.cli.terminal import Status
 
     begun = datetime.now(UTC)
     _say(f"{job} on {settings.source} -> {settings.tree}")
-    report = run_job(settings, job)
+    report = run_job(settings, job, heard=heard)
+    if report.canceled:
+        return True
     took = (datetime.now(UTC) - begun).total_seconds()
     if not report.success:
         for failure in report.failures:
@@ -207,6 +227,7 @@ def _run(settings: Settings, job: str) -> None:
     _say(f"{job} done in {took:.1f} s: {report.revisions} restated values, {report.quarantined} rows in quarantine")
     if job != "ingest":
         typer.echo(Status.of(settings.tree).as_text())
+    return False
 
 
 def _say(text: str) -> None:

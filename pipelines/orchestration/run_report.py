@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -26,6 +26,7 @@ class RunReport:
     warnings: tuple[str, ...]
     quarantined: int
     revisions: int
+    canceled: bool = False
 
 
 def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: datetime) -> RunReport:
@@ -46,7 +47,15 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         warnings=warnings,
         quarantined=sum(_number(c.metadata.get("rows_quarantined")) for c in checks),
         revisions=sum(_number(m.metadata.get("rows_revised")) for m in made),
+        canceled=any(e.event_type == dg.DagsterEventType.PIPELINE_CANCELED for e in events),
     )
+
+
+def events_of(instance: dg.DagsterInstance, run_id: str) -> tuple[list[dg.DagsterEvent], datetime]:
+    """A run's events, and when the last of them was."""
+    logged = instance.all_logs(run_id)
+    events = [entry.dagster_event for entry in logged if entry.dagster_event is not None]
+    return events, datetime.fromtimestamp(max(entry.timestamp for entry in logged), UTC)
 
 
 def _is_check(event: dg.DagsterEvent) -> bool:
@@ -73,9 +82,15 @@ def _failures(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
             step = str(event.step_key).replace("__", ".")
             said[step] = f"{step}: {_innermost(event.step_failure_data.error)}"
         elif event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not said:
-            error = event.job_failure_data.error
-            said["start"] = _innermost(error) if error else str(event.message)
+            error = event.job_failure_data.error if event.event_specific_data else None
+            said["start"] = _innermost(error) if error else _from_outside(events) or str(event.message)
     return said
+
+
+def _from_outside(events: Sequence[dg.DagsterEvent]) -> str | None:
+    """What Dagster noted when the run's process ended before the run."""
+    noted = [str(e.message) for e in events if e.event_type == dg.DagsterEventType.ENGINE_EVENT and e.message]
+    return next((note for note in reversed(noted) if note.startswith("Run execution process")), None)
 
 
 def _innermost(error: object) -> str:

@@ -89,8 +89,10 @@ def test_every_table_has_a_blocking_check_of_its_contract(defs: dg.Definitions) 
 
 
 def test_the_nightly_runs_on_weekday_evenings_after_every_close() -> None:
-    assert nightly_schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    assert nightly_schedule.execution_timezone == "America/New_York"
+    schedule = nightly_schedule(Settings())
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedule.execution_timezone == "America/New_York"
+    assert schedule.cron_schedule == "45 22 * * 1-5"
     for day in (datetime(2026, 1, 15, 22, 45), datetime(2026, 7, 16, 22, 45)):  # winter and summer time
         at = day.replace(tzinfo=ZoneInfo("America/New_York"))
         assert at.astimezone(ZoneInfo("UTC")).date() > at.date()  # the crypto day is over
