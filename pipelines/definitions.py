@@ -1,4 +1,7 @@
-"""What Dagster loads: `defs`, and nothing else."""
+"""What Dagster loads: `defs`, and nothing else.
+
+Days of the past are partitions here; an as-of date in the environment is for commands of the terminal.
+"""
 
 from __future__ import annotations
 
@@ -7,4 +10,4 @@ import os
 from pipelines.build import build_defs
 from pipelines.settings import Settings
 
-defs = build_defs(Settings.from_env(os.environ))
+defs = build_defs(Settings.from_env(os.environ).model_copy(update={"as_of": None}))

@@ -48,6 +48,7 @@ class Pairs(CoreTable):
 class Sessions(CoreTable):
     """NYSE trading dates up to the as-of date (exchange calendar XNYS)."""
 
+    grows_by = "session"
     session = dy.Date(primary_key=True, description="trading date")
     session_number = count("position in the calendar, without gaps")
 
@@ -88,6 +89,7 @@ class PublishedExpectations(CoreTable):
 class DailyPrices(CoreTable):
     """One final price of one symbol on one of its own days: NYSE sessions, or UTC days for crypto."""
 
+    grows_by = "date"
     symbol = dy.String(primary_key=True, description="catalog id")
     date = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
     day_number = dy.Int64(description="position among the symbol's expected days; a gap is a missing day")
@@ -100,6 +102,7 @@ class DailyPrices(CoreTable):
 class SessionPrices(CoreTable):
     """One symbol on one NYSE session, crypto aligned by date; a weekend is one session's return for all."""
 
+    grows_by = "session"
     symbol = dy.String(primary_key=True, description="catalog id")
     session = dy.Date(primary_key=True, description="NYSE session")
     session_number = count("position of the session in the calendar")
@@ -110,6 +113,7 @@ class SessionPrices(CoreTable):
 class MacroSeries(CoreTable):
     """One observation of one macro series in the house unit, with the day it became public."""
 
+    grows_by = "available_on"
     series_id = dy.String(primary_key=True, description="catalog id")
     date = dy.Date(primary_key=True, description="the day or period the value speaks of")
     role = dy.String(description="what the series is for")

@@ -20,6 +20,7 @@ class MarketState(Mart):
     a record. Momentum and volatility count the symbol's own days.
     """
 
+    grows_by = "session"
     chart = Chart(x="session", y=("drawdown",), by="symbol", lines=("BTC-USD", "^RUT"))
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
@@ -51,6 +52,7 @@ class MarketState(Mart):
 class RollingCorrelations(Mart):
     """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
 
+    grows_by = "session"
     chart = Chart(
         x="session", y=("correlation",), where={"pair": "BTC-USD/^RUT"}, by="window_sessions", lines=(60, 252)
     )
@@ -75,6 +77,7 @@ class RollingCorrelations(Mart):
 class RelativeStrength(Mart):
     """Which of a pair runs ahead: the trend gap, which is not the correlation of daily returns."""
 
+    grows_by = "session"
     chart = Chart(x="session", y=("gap_63d",), by="pair", lines=("BTC-USD/^RUT",))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")

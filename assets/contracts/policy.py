@@ -16,6 +16,7 @@ from assets.framework.contract import DerivedTable, Mart, ahead, count, number
 class TargetDecisions(DerivedTable):
     """The target range before and after each FOMC meeting, once the range after it is public."""
 
+    grows_by = "meeting_date"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
     lower_before_pct = number("percent", "lower limit the day before")
     upper_before_pct = number("percent", "upper limit the day before")
@@ -69,6 +70,7 @@ class FedLiquidity(Mart):
     week averages, the rest Wednesday levels, as the H.4.1 release gives them.
     """
 
+    grows_by = "available_on"
     chart = Chart(x="date", y=("net_liquidity_usd_bn", "total_assets_usd_bn"))
     date = dy.Date(primary_key=True, description="Wednesday of the H.4.1 release")
     available_on = dy.Date(description="first day a reader could know the row")
@@ -99,6 +101,7 @@ class PolicyState(Mart):
     A decision is in force from the day after its meeting.
     """
 
+    grows_by = "session"
     chart = Chart(x="session", y=("target_lower_pct", "target_upper_pct"), mark="step")
     session = dy.Date(primary_key=True, description="NYSE session")
     last_meeting_date = dy.Date(description="last meeting before the session")
@@ -123,6 +126,7 @@ class ImpliedRates(Mart):
     curve ends rate_path, and leaves the other months readable.
     """
 
+    grows_by = "observed_on"
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlement")
     delivery_month = ahead("first day of the contract's month", primary_key=True)
@@ -140,6 +144,7 @@ class RatePath(Mart):
     which names the contract. On the day of a meeting its own decision is still counted as to come.
     """
 
+    grows_by = "observed_on"
     chart = Chart(x="meeting_date", y=("expected_rate_pct",), newest="observed_on", mark="step")
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
@@ -184,6 +189,7 @@ class RatePath(Mart):
 class RatePathProbabilities(Mart):
     """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form."""
 
+    grows_by = "observed_on"
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = ahead("last day of the meeting", primary_key=True)

@@ -44,6 +44,7 @@ class RateSensitivity(Mart):
     what moved together, not what caused it.
     """
 
+    grows_by = "available_on"
     may_be_empty = True
     session = dy.Date(primary_key=True, description="day of the meeting, the last day of the sample")
     small = dy.String(primary_key=True, description="catalog symbol of the small caps")

@@ -21,6 +21,7 @@ class CorrelationRegimes(Mart):
     probability falls below one quarter, so that a single odd week does not end it.
     """
 
+    grows_by = "session"
     chart = Chart(x="session", y=("p_coupled",), where={"pair": "BTC-USD/^RUT"})
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session")

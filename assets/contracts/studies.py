@@ -173,6 +173,7 @@ class LeadLag(Mart):
 class SignalInputs(DerivedTable):
     """What a forecast made at the end of one session may look at, for every catalog pair."""
 
+    grows_by = "session"
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")

@@ -20,6 +20,7 @@ class Table(dy.Schema):
 
     layer: ClassVar[str] = ""
     chart: ClassVar[Chart | None] = None
+    grows_by: ClassVar[str | None] = None  # the day by which later data only add rows: no earlier row ever changes
     may_be_empty: ClassVar[bool] = False  # an empty result is an answer here, not a silent failure
 
     @classmethod

@@ -46,6 +46,7 @@ class Publisher:
     simulated: bool
     keep: timedelta
     clock: Callable[[], datetime]
+    with_brief: bool = True
 
     def publish(self, run_id: str) -> dict[str, Any]:
         """Write all marts, validate them, put them in force, remove what is long superseded."""
@@ -71,7 +72,8 @@ class Publisher:
         }
         pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(Run(staging).mart(serving.META))
         Run(staging).manifest.write_text(json.dumps(manifest, indent=2) + "\n")
-        _draw_brief(staging)
+        if self.with_brief:
+            _draw_brief(staging)
         folder = staging.rename(tree.marts / name)
         serving.put_in_force(folder)
         serving.serve(folder, simulated=self.simulated)

@@ -78,9 +78,9 @@ def put_in_force(folder: Path) -> None:
     now = _now_us()
     # Entries still to come were written before the clock was set back; they would hide this one later.
     entries = [entry for entry in history(tree) if entry.from_us <= now and (folder.parent / entry.run).exists()]
-    begins = now + LEAD_US
+    begins = now + (LEAD_US if entries else 0)  # nobody can be reading an earlier run where there is none
     _write_log(tree, [*entries, Entry(folder.name, begins)])
-    if _now_us() >= begins:
+    if entries and _now_us() >= begins:
         _log.warning("%s was announced too late: a query begun just then may have seen two runs", folder)
     link(Tree(tree).current, Path(folder.name))
     link(Tree(tree).manifest, Run(Tree(tree).current).manifest.relative_to(tree))
