@@ -21,6 +21,7 @@ class OtherSource(Protocol):
     key=["other_source", "run"],
     group_name="other_source",
     required_resource_keys={"other_source"},
+    io_manager_key="nothing_kept",
     kinds={"parquet", "duckdb"},
     owners=["team:recouple"],
     tags={"subject": "other_source", "layer": "published"},

@@ -70,4 +70,3 @@ def hearing_signals() -> Iterator[Heard]:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-

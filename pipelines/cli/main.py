@@ -13,7 +13,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -28,6 +30,7 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pipelines.cli.interruption import Heard
+    from pipelines.orchestration.run_report import RunReport
 
 app = typer.Typer(
     help="Decoupling or delay? Bitcoin, small caps and the Fed, measured every night.",
@@ -95,11 +98,46 @@ def brief(show: Annotated[bool, typer.Option("--open", help="open it in the brow
 
 
 @app.command()
-def asof(day: str) -> None:
-    """Compute every mart as it could have been computed at the end of DAY, in a tree of its own."""
-    settings = _settings({"RECOUPLE_AS_OF": day})
-    stored = Home(settings.home).warehouse.exists()
-    _run(settings, "marts" if stored else "nightly")
+def asof(days: Annotated[str, typer.Argument(metavar="DAY|FROM..TO")]) -> None:
+    """Compute every mart as it could have been computed at the end of a day, or of each session of a range."""
+    first, _, last = days.partition("..")
+    settings = _settings({"RECOUPLE_AS_OF": first})
+    if last:
+        until = _settings({"RECOUPLE_AS_OF": last}).as_of
+        _run(settings, f"as of {days}", lambda heard: _past(settings, until or date.max, heard))
+    else:
+        _run(settings, "marts")
+
+
+@app.command()
+def days(as_json: AsJson = False) -> None:
+    """The days of the past that have been computed."""
+    from pipelines.publishing import history
+
+    found = history.days(_settings().home)
+    if as_json:
+        typer.echo(json.dumps([{**asdict(day), "day": str(day.day)} for day in found], indent=2))
+        return
+    for day in found:
+        typer.echo(f"{day.day}  {day.rows:>9,} rows  {day.megabytes:6.1f} MB  published {day.published_at[:16]}")
+    _say(f"{len(found)} days" if found else "no day yet: `recouple asof DAY` or `recouple asof FROM..TO` computes some")
+
+
+@app.command()
+def diff(first: str, second: str, as_json: AsJson = False) -> None:
+    """What the marts of one day of the past say otherwise than those of another."""
+    from pipelines.publishing import history
+
+    settings = _settings()
+    one, two = (_settings({"RECOUPLE_AS_OF": day}).as_of or date.max for day in (first, second))
+    found = list(history.compare(settings.home, one, two))
+    if as_json:
+        typer.echo(json.dumps([asdict(difference) for difference in found], indent=2))
+        return
+    typer.echo(f"{'mart':<26} {'only ' + first:>16} {'only ' + second:>16} {'changed':>9}  in")
+    for d in found:
+        columns = ", ".join(d.columns[:3]) + (" ..." if len(d.columns) > 3 else "")
+        typer.echo(f"{d.mart:<26} {d.only_first:>16,} {d.only_second:>16,} {d.changed:>9,}  {columns}".rstrip())
 
 
 @app.command()
@@ -187,30 +225,32 @@ def _settings(overrides: dict[str, str] | None = None) -> Settings:
     return Settings.from_env({**os.environ, **(overrides or {})})
 
 
-def _run(settings: Settings, job: str) -> None:
-    """Run a job and say what came of it, a signal included."""
+def _run(settings: Settings, job: str, runs: Callable[[Heard], RunReport] | None = None) -> None:
+    """Run a job and say what came of it, a signal included. runs: how, where it is not the job of that name."""
     from pipelines.cli.interruption import hearing_signals
 
     begun = datetime.now(UTC)
     with hearing_signals() as heard:
         try:
-            canceled = _run_to_its_end(settings, job, heard)
+            canceled = _run_to_its_end(settings, job, runs, heard)
         except KeyboardInterrupt:  # before the run began or after it ended
             canceled = True
     if canceled:
         took = (datetime.now(UTC) - begun).total_seconds()
-        _say(f"{job} was cancelled after {took:.1f} s; nothing was published, and the next run starts afresh")
+        _say(f"{job} was cancelled after {took:.1f} s; the last good marts stay served, the next run starts afresh")
         raise typer.Exit(128 + (heard.number or SIGINT))
 
 
-def _run_to_its_end(settings: Settings, job: str, heard: Heard) -> bool:
+def _run_to_its_end(settings: Settings, job: str, runs: Callable[[Heard], RunReport] | None, heard: Heard) -> bool:
     """Run a job and say what came of it, the reason of a failure first; returns whether it was cancelled."""
     from pipelines.cli.runs import run_job
     from pipelines.cli.terminal import Status
 
     begun = datetime.now(UTC)
     _say(f"{job} on {settings.source} -> {settings.tree}")
-    report = run_job(settings, job, heard=heard)
+    report = runs(heard) if runs else run_job(settings, job, heard=heard)
+    if report.refused:
+        raise KnownFault(report.refused)
     if report.canceled:
         return True
     took = (datetime.now(UTC) - begun).total_seconds()
@@ -225,9 +265,16 @@ def _run_to_its_end(settings: Settings, job: str, heard: Heard) -> bool:
     for warning in report.warnings:
         _say(f"look at: {warning}")
     _say(f"{job} done in {took:.1f} s: {report.revisions} restated values, {report.quarantined} rows in quarantine")
-    if job != "ingest":
+    if job in ("nightly", "marts"):
         typer.echo(Status.of(settings.tree).as_text())
     return False
+
+
+def _past(settings: Settings, last: date, heard: Heard) -> RunReport:
+    """The sessions from the as-of date of the settings to `last`."""
+    from pipelines.cli.runs import run_days
+
+    return run_days(settings.model_copy(update={"as_of": None}), settings.as_of or date.max, last, heard=heard)
 
 
 def _say(text: str) -> None:

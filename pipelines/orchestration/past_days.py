@@ -26,6 +26,7 @@ from assets.framework.contract import Mart, Table
 from assets.framework.errors import KnownFault
 from assets.framework.rows import Rows
 from pipelines.home import Home
+from pipelines.publishing.history import serve_history
 from pipelines.publishing.publish import Publisher
 from pipelines.warehouse.opening import open_warehouse
 from pipelines.warehouse.store import Warehouse
@@ -81,6 +82,7 @@ class PastDays:
                     with_brief=len(days) == 1,
                 ).publish(run_id)
             yield day, told | {"tables_taken_over": len(taken_over), "seconds": round(monotonic() - began, 2)}
+        serve_history(self.home)
 
     def _fill(self, warehouse: Warehouse, horizon: Day, run_id: str) -> set[str]:
         """Make every table of a day; returns the names of those taken over from a later day."""

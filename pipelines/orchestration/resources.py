@@ -4,10 +4,9 @@ Here: how each is made when a run begins, and from which others. Not here: the t
 sources, pipelines.warehouse, pipelines.publishing), what a form may say (pipelines.orchestration.launchpad).
 
 Every resource is configured at launch although most have nothing to configure: Dagster then makes one for each run and
-hands it to all that name it. A test gives a plain object in place of any of them.
+hands it to all that name it. A test gives a plain object in place of any of them. (Dagster reads the annotations, so
+they may not be postponed.)
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -223,7 +222,7 @@ def resources(settings: Settings, overrides: Mapping[str, Any]) -> dict[str, Any
     of_files = {"catalog": catalog, "reference": reference, "studies": studies}
     add("past_days", PastDaysResource, settings=settings, upstream=upstream, **of_files)
     add("other_source", OtherSourceResource, settings=settings)
-    return {**made, "asked": asked, **overrides}
+    return {**made, "asked": asked, "nothing_kept": dg.mem_io_manager, **overrides}
 
 
 def chosen_horizon(as_of: date | None, source: Upstream) -> RunHorizon:
@@ -242,7 +241,9 @@ def past_days(
     """What computes days of the past; raises SettingsError where nothing is stored to compute them from."""
     stored = Home(settings.home).warehouse
     if not stored.exists():
-        raise SettingsError(f"{stored} does not exist, so no day can be computed; launch the job nightly or ingest once")
+        raise SettingsError(
+            f"{stored} does not exist, so no day can be computed; launch the job ingest once"
+        )
     return PastDays(
         home=settings.home,
         source=upstream.name,

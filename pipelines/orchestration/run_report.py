@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from pipelines.orchestration.refused_runs import REFUSED
+
 
 @dataclass(frozen=True)
 class RunReport:
@@ -27,6 +29,7 @@ class RunReport:
     quarantined: int
     revisions: int
     canceled: bool = False
+    refused: str | None = None  # why it was not begun
 
 
 def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: datetime) -> RunReport:
@@ -47,6 +50,7 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         warnings=warnings,
         quarantined=sum(_number(c.metadata.get("rows_quarantined")) for c in checks),
         revisions=sum(_number(m.metadata.get("rows_revised")) for m in made),
+        refused=run.tags.get(REFUSED),
         canceled=any(e.event_type == dg.DagsterEventType.PIPELINE_CANCELED for e in events),
     )
 
