@@ -22,6 +22,7 @@ class OtherSource(Protocol):
     group_name="other_source",
     required_resource_keys={"other_source"},
     io_manager_key="nothing_kept",
+    pool="other_source",  # its own home, its own one writer
     kinds={"parquet", "duckdb"},
     owners=["team:recouple"],
     tags={"subject": "other_source", "layer": "published"},

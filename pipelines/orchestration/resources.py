@@ -241,9 +241,7 @@ def past_days(
     """What computes days of the past; raises SettingsError where nothing is stored to compute them from."""
     stored = Home(settings.home).warehouse
     if not stored.exists():
-        raise SettingsError(
-            f"{stored} does not exist, so no day can be computed; launch the job ingest once"
-        )
+        raise SettingsError(f"{stored} does not exist, so no day can be computed; launch the job ingest once")
     return PastDays(
         home=settings.home,
         source=upstream.name,
