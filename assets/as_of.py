@@ -73,7 +73,7 @@ warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
         "A day counts as done as soon as it is published, so a range that was interrupted goes on where it ended."
     ),
 )
-def as_of_run(context: dg.AssetExecutionContext):
+def as_of_run(context: dg.AssetExecutionContext) -> Iterator[dg.AssetMaterialization]:
     """Publish the days of this run."""
     days = [date.fromisoformat(key) for key in context.partition_keys]
     with in_one_sentence():

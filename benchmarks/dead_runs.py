@@ -79,9 +79,8 @@ def _killed(instance: dg.DagsterInstance, program: str, environment: dict[str, s
         if began:
             wait = min(began) - killed_at
             ended = instance.get_run_by_id(run.run_id)
-            print(
-                f"{n + 1:3} {where:<8} killed as {ended.status.value if ended else '?':<8} next began after {wait:.0f} s"
-            )
+            became = ended.status.value if ended else "unknown"
+            print(f"{n + 1:3} {where:<8} now {became:<8} next began after {wait:.0f} s")
             sys.stdout.flush()
             return wait
         if time.time() - killed_at > 3 * ALLOWED_SECONDS:

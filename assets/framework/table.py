@@ -49,8 +49,13 @@ READS: dict[str, set[str]] = {}
 class Horizon(Protocol):
     """What a run may know, and whether any of it is real."""
 
-    as_of: date
-    simulated: bool
+    @property
+    def as_of(self) -> date:
+        """The last day whose knowledge may be used."""
+
+    @property
+    def simulated(self) -> bool:
+        """Nothing is real."""
 
 
 class Queries(Protocol):

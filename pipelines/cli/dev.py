@@ -79,7 +79,8 @@ def _by_whom(port: int) -> str:
     """The program that listens there, where it may be known."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            listening = connection.status == psutil.CONN_LISTEN and connection.laddr
+            if listening and listening.port == port and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (PID {connection.pid})"
     return ""
 

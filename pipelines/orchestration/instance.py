@@ -17,8 +17,9 @@ import sqlalchemy
 from pipelines.home import Home
 
 # What the sources say goes into the run's events, where the UI shows it beside the step; files of standard output, each
-# filled by two more processes, would hold nothing else. One pool for all writers of the warehouse, held by one run at a time. A run that dies is noticed by its process
-# (run_launcher), one that does not begin by the clock; both give the slot back.
+# filled by two more processes, would hold nothing else. One pool for all writers of the warehouse, held by one run at a
+# time. A run that dies is noticed by its process (run_launcher), one that does not begin by the clock; both give the
+# slot back.
 _SETTINGS = """\
 telemetry:
   enabled: false

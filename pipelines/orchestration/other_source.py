@@ -56,7 +56,7 @@ class OtherSource:
             "RECOUPLE_ALERT_URLS": "",
         }
         command = [sys.executable, "-m", "pipelines.cli", "nightly"]
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if "failed:" in line or line.startswith("recouple:")]
             raise OtherSourceFailed(said[0] if said else f"the nightly on {self.source} ended with {done.returncode}")

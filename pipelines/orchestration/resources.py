@@ -47,7 +47,7 @@ class RunHorizon:
 class CatalogResource(dg.ConfigurableResource[Catalog]):
     """Every symbol, series, future and pair, from assets/catalog.toml."""
 
-    def create_resource(self, context: dg.InitResourceContext) -> Catalog:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> Catalog:
         """Loaded once a run."""
         with before_the_run():
             return load_catalog()
@@ -56,7 +56,7 @@ class CatalogResource(dg.ConfigurableResource[Catalog]):
 class ReferenceResource(dg.ConfigurableResource[Reference]):
     """Facts about policy that no upstream serves."""
 
-    def create_resource(self, context: dg.InitResourceContext) -> Reference:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> Reference:
         """Loaded once a run."""
         with before_the_run():
             return load_reference()
@@ -67,7 +67,7 @@ class StudiesResource(dg.ConfigurableResource[Studies]):
 
     catalog: dg.ResourceDependency[Catalog]
 
-    def create_resource(self, context: dg.InitResourceContext) -> Studies:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> Studies:
         """Loaded once a run and held against the catalog."""
         with before_the_run():
             return load_studies(self.catalog)
@@ -79,7 +79,7 @@ class UpstreamResource(dg.ConfigurableResource[Upstream]):
     settings: dg.ResourceDependency[Settings]
     catalog: dg.ResourceDependency[Catalog]
 
-    def create_resource(self, context: dg.InitResourceContext) -> Upstream:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> Upstream:
         """Opened once a run."""
         with before_the_run():
             return select_upstream(self.settings, self.catalog)
@@ -91,7 +91,7 @@ class HorizonResource(dg.ConfigurableResource[RunHorizon]):
     settings: dg.ResourceDependency[Settings]
     upstream: dg.ResourceDependency[Upstream]
 
-    def create_resource(self, context: dg.InitResourceContext) -> RunHorizon:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> RunHorizon:
         """Also writes into the run's tags what it computes from, and in which process."""
         _tag(context, self.settings.source, str(self.settings.as_of or "today"))
         with refusing(context):
@@ -105,7 +105,7 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
     horizon: dg.ResourceDependency[RunHorizon]
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Warehouse]:  # type: ignore[override]
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Warehouse]:
         """Opened when the run begins, closed when it ends."""
         opening = open_warehouse(
             Tree(self.settings.tree).warehouse,
@@ -127,7 +127,7 @@ class PublisherResource(dg.ConfigurableResource[PublisherWithCard]):
     horizon: dg.ResourceDependency[RunHorizon]
     warehouse: dg.ResourceDependency[Warehouse]
 
-    def create_resource(self, context: dg.InitResourceContext) -> PublisherWithCard:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> PublisherWithCard:
         """For this run's tree."""
         published = Publisher(
             warehouse=self.warehouse,
@@ -161,7 +161,7 @@ class PastDaysResource(dg.ConfigurableResource[PastDays]):
     studies: dg.ResourceDependency[Studies]
     upstream: dg.ResourceDependency[Upstream]
 
-    def create_resource(self, context: dg.InitResourceContext) -> PastDays:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> PastDays:
         """Refuses a day that has not come, and a home in which nothing is stored."""
         days = chosen_days(context.run.tags) if context.run else []
         _tag(context, self.settings.source, " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "")
@@ -187,7 +187,7 @@ class OtherSourceResource(dg.ConfigurableResource[OtherSource]):
     source: SourceName = SourceName.sample
     files: str = ""
 
-    def create_resource(self, context: dg.InitResourceContext) -> OtherSource:  # type: ignore[override]
+    def create_resource(self, context: dg.InitResourceContext) -> OtherSource:
         """Refuses the configured source and a folder that cannot be read."""
         _tag(context, self.source.value, "today")
         with refusing(context):

@@ -38,7 +38,7 @@ class WatchfulRunLauncher(dg.DefaultRunLauncher):
         run = self._instance.get_run_by_id(run_id)
         process = RunProcess.of(run) if run else None
         if run is None or run.is_finished or process is None or ".dagster/grpc_info" in run.tags:
-            return bool(super().terminate(run_id))
+            return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         self._instance.report_run_canceling(run)
         if not (process.is_here and process.lives):
             return False

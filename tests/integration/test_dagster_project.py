@@ -91,6 +91,20 @@ def test_every_table_has_a_blocking_check_of_its_contract(defs: dg.Definitions) 
     assert blocking == set(CONTRACTS)
 
 
+def test_every_rule_of_a_contract_is_a_check_that_says_what_holds(defs: dg.Definitions) -> None:
+    described = {
+        (spec.asset_key.path[-1], spec.name): spec.description or ""
+        for asset in defs.assets or []
+        if isinstance(asset, dg.AssetsDefinition)
+        for spec in asset.check_specs
+    }
+    assert ("market_state", "record_is_in_the_past") in described
+    assert ("market_state", "nothing_after_as_of") in described
+    assert all(("market_state", name) in described for name in ("key_is_unique", "values_are_within_limits"))
+    assert all(said.endswith(".") and len(said) > 20 for said in described.values())
+    assert not [name for _, name in described if name.startswith(("no_", "not_", "nothing_to"))]
+
+
 def test_the_nightly_runs_on_weekday_evenings_after_every_close() -> None:
     schedule = nightly_schedule(Settings())
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
