@@ -66,6 +66,7 @@ warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
     kinds={"parquet", "duckdb"},
     owners=["team:recouple"],
     tags={"subject": "as_of", "layer": "published"},
+    code_version="1",
     pool=POOL,
     description=(
         "Every mart as it could have been computed at the end of a session, in a tree of its own: "

@@ -25,6 +25,7 @@ class OtherSource(Protocol):
     pool="other_source",  # its own home, its own one writer
     kinds={"parquet", "duckdb"},
     owners=["team:recouple"],
+    code_version="1",
     tags={"subject": "other_source", "layer": "published"},
     description=(
         "Fetches, computes and publishes from another source (the simulated market, a folder of files) in a home of "

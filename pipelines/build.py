@@ -17,8 +17,10 @@ import assets.marts
 import assets.other_source
 import assets.published
 import assets.raw
-from assets.framework.table import sql_tables
+from assets.framework import lineage
+from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, sql_tables
 from pipelines.alerts.sensors import alert_sensors
+from pipelines.orchestration.freshness import placed
 from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.resources import resources
 from pipelines.orchestration.schedules import nightly_schedule
@@ -35,11 +37,7 @@ def build_defs(
 ) -> dg.Definitions:
     """Definitions for these settings; `overrides` replaces resources by name, `loggers` Dagster's console."""
     return dg.Definitions(
-        assets=[
-            *(a for layer in _LAYERS for a in dg.load_assets_from_package_module(layer)),
-            *dg.load_assets_from_modules(_SINGLE),
-            *sql_tables(),
-        ],
+        assets=dg.map_asset_specs(lambda spec: placed(spec, settings.home), _assets()),
         resources=resources(settings, overrides or {}),
         jobs=JOBS,
         schedules=[nightly_schedule(settings)],
@@ -47,3 +45,20 @@ def build_defs(
         executor=dg.in_process_executor,
         loggers=loggers,
     )
+
+
+def _assets() -> list[dg.AssetsDefinition]:
+    """Every table, and the runs that publish all of them."""
+    loaded = [
+        *(a for layer in _LAYERS for a in dg.load_assets_from_package_module(layer)),
+        *dg.load_assets_from_modules(_SINGLE),
+        *sql_tables(),
+    ]
+    return [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
+
+
+def column_lineage() -> str:
+    """From which columns each column is made, as `recouple dictionary` writes it down."""
+    _assets()  # which enters the functions
+    selects = {path.stem: path.read_text(encoding="utf-8") for path in SQL_FOLDER.glob("*/*.sql")}
+    return lineage.written(selects, FUNCTIONS, READS)

@@ -16,6 +16,7 @@ from assets.framework.contract import DerivedTable, Mart, ahead, count, number
 class TargetDecisions(DerivedTable):
     """The target range before and after each FOMC meeting, once the range after it is public."""
 
+    subject = "policy"
     grows_by = "meeting_date"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
     lower_before_pct = number("percent", "lower limit the day before")
@@ -27,6 +28,7 @@ class TargetDecisions(DerivedTable):
 class Meetings(DerivedTable):
     """The FOMC's meetings, past and announced."""
 
+    subject = "policy"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     scheduled = dy.Bool(description="false: held between the scheduled meetings, known from its day only")
 
@@ -37,6 +39,7 @@ class FedDecisions(Mart):
     A cycle takes the direction of the last change; after twelve months without a change it is a hold.
     """
 
+    subject = "policy"
     chart = Chart(x="meeting_date", y=("target_upper_pct",), mark="step")
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     target_lower_pct = number("percent", "lower limit of the target range after the meeting", min=0)
@@ -70,6 +73,7 @@ class FedLiquidity(Mart):
     week averages, the rest Wednesday levels, as the H.4.1 release gives them.
     """
 
+    subject = "balance_sheet"
     grows_by = "available_on"
     chart = Chart(x="date", y=("net_liquidity_usd_bn", "total_assets_usd_bn"))
     date = dy.Date(primary_key=True, description="Wednesday of the H.4.1 release")
@@ -101,6 +105,7 @@ class PolicyState(Mart):
     A decision is in force from the day after its meeting.
     """
 
+    subject = "policy"
     grows_by = "session"
     chart = Chart(x="session", y=("target_lower_pct", "target_upper_pct"), mark="step")
     session = dy.Date(primary_key=True, description="NYSE session")
@@ -126,6 +131,7 @@ class ImpliedRates(Mart):
     curve ends rate_path, and leaves the other months readable.
     """
 
+    subject = "policy"
     grows_by = "observed_on"
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlement")
@@ -144,6 +150,7 @@ class RatePath(Mart):
     which names the contract. On the day of a meeting its own decision is still counted as to come.
     """
 
+    subject = "policy"
     grows_by = "observed_on"
     chart = Chart(x="meeting_date", y=("expected_rate_pct",), newest="observed_on", mark="step")
     may_be_empty = True
@@ -189,6 +196,7 @@ class RatePath(Mart):
 class RatePathProbabilities(Mart):
     """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form."""
 
+    subject = "policy"
     grows_by = "observed_on"
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
@@ -209,6 +217,7 @@ class RatePathProbabilities(Mart):
 class FedPrograms(Mart):
     """The Fed's asset purchase programmes announced so far, with what the Desk bought outright under each."""
 
+    subject = "balance_sheet"
     program = dy.String(primary_key=True, description="name in every table")
     name = dy.String(description="what a person calls it")
     announced_on = dy.Date(description="day it was made public")
@@ -232,6 +241,7 @@ class TreasuryPurchases(Mart):
     reserve management purchases. Its results do not separate the two: includes_agency_reinvestment says where.
     """
 
+    subject = "balance_sheet"
     chart = Chart(x="operation_date", y=("accepted_usd_bn",), mark="stem")
     may_be_empty = True
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
