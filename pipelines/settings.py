@@ -41,7 +41,7 @@ class Settings(BaseModel):
     alert_urls: tuple[SecretStr, ...] = ()
     lock_wait_seconds: float = 60.0
     keep_runs_hours: float = 48.0
-    keep_history_days: float = 14.0
+    keep_history_days: float = 10.0
     nightly_cron: str = NIGHTLY_CRON
 
     @classmethod
@@ -61,7 +61,7 @@ class Settings(BaseModel):
             lock_wait_seconds=_seconds(environ, "RECOUPLE_LOCK_WAIT_SECONDS", 60.0),
             keep_runs_hours=_seconds(environ, "RECOUPLE_KEEP_RUNS_HOURS", 48.0),
             nightly_cron=environ.get("RECOUPLE_NIGHTLY_CRON") or NIGHTLY_CRON,
-            keep_history_days=_seconds(environ, "RECOUPLE_KEEP_HISTORY_DAYS", 14.0),
+            keep_history_days=_seconds(environ, "RECOUPLE_KEEP_HISTORY_DAYS", 10.0),
         )
 
     def for_run(self, *, source: str, files: str, as_of: str) -> Settings:

@@ -89,7 +89,7 @@ def _run(
             tags={**tags, **RunProcess.this().tags()},
             run_id=run_id,
         )
-        forget_old_runs(instance, timedelta(days=settings.keep_history_days), lasting_job=AS_OF)
+        forget_old_runs(instance, datetime.now(UTC) - timedelta(days=settings.keep_history_days), lasting_job=AS_OF)
         run = instance.get_run_by_id(run_id) or result.dagster_run
     report = report_of(run, result.all_events, datetime.now(UTC))
     if not report.canceled and job != AS_OF:

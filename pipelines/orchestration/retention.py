@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
@@ -21,14 +21,16 @@ _AT_ONCE = 50  # so that the first pruning of a long history delays no night muc
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def forget_old_runs(instance: dg.DagsterInstance, keep: timedelta, lasting_job: str = "") -> int:
-    """Delete the oldest runs that ended more than `keep` ago, all they said with them; returns how many.
+def forget_old_runs(instance: dg.DagsterInstance, before: datetime, lasting_job: str = "") -> int:
+    """Delete the oldest finished runs from before a moment, all they said with them; returns how many.
 
     lasting_job: the job whose runs stay.
     """
-    old = dg.RunsFilter(statuses=_FINISHED, created_before=datetime.now(UTC) - keep)
-    records = instance.get_run_records(old, limit=_AT_ONCE, ascending=True)
-    ids = [record.dagster_run.run_id for record in records if record.dagster_run.job_name != lasting_job]
+    old = dg.RunsFilter(statuses=_FINISHED, created_before=before)
+    ids: list[str] = []
+    for record in instance.get_run_records(old, ascending=True):
+        if record.dagster_run.job_name != lasting_job and len(ids) < _AT_ONCE:
+            ids.append(record.dagster_run.run_id)
     for run_id in ids:
         instance.delete_run(run_id)
     _forget_files(Path(instance.root_directory), ids)
