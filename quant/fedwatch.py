@@ -8,7 +8,12 @@ of its month. In a month with a meeting on day d of D, N = d days carry the rate
 after it: A = (N * start + M * end) / D. A month without a meeting has one rate, which pins the end of the month
 before and the start of the month after. Between pins the months are solved backward, start = (D * A - M * end) / N,
 and forward, end = (D * A - N * start) / M, only where no later pin reaches. A change of x quarter points is split
-between the whole numbers of steps around x, and the splits of successive meetings are convolved.
+between the whole numbers of steps around x, and the splits of successive meetings are convolved; a range below zero,
+which the Committee has never set, gives its probability to the range at zero.
+
+The month of the observation is under way: the rate before a meeting still to come in it is known from the effective
+rates since the last decision. Solved backward it would be the quotient of small differences: a meeting on the first day
+of a month multiplies every hundredth of the settlements by thirty.
 """
 
 from __future__ import annotations
@@ -80,6 +85,7 @@ def rate_path(
     observed_on: date,
     current_range: tuple[float, float],
     *,
+    effective_rates: Sequence[float] = (),
     decided_until: date | None = None,
 ) -> RatePath:
     """Expected rate and outcome probabilities of every coming meeting, from one day's fed funds futures curve.
@@ -91,6 +97,9 @@ def rate_path(
     observed_on: the day of the settlements.
     current_range: lower and upper limit of the target range in percent after the last decided meeting; it names the
     outcomes and has no influence on the expected rates.
+    effective_rates: percent, daily rates known on observed_on since the last decision took effect and not before the
+    month before the observation's; their mean is the rate before a meeting of the observation's month. Empty: it is
+    solved from the curve.
     decided_until: last day whose decision is part of current_range; meetings after it are priced. Default: observed_on.
 
     Returns the path up to the first missing contract, with that meeting and the reason in `end`. Probabilities of a
@@ -108,7 +117,7 @@ def rate_path(
         raise ValueError(f"rate_path: the current range {current_range} has no width; give its lower and upper limit")
     ahead_after = observed_on if decided_until is None else decided_until
     known = sorted(set(meetings))
-    curve = _Curve.of(settlements, known, observed_on)
+    curve = _Curve.of(settlements, known, observed_on, effective_rates)
     ahead = [m for m in known if m > ahead_after and _month(m) >= _month(observed_on)]
     outlooks: list[MeetingOutlook] = []
     steps = {0: 1.0}
@@ -130,9 +139,16 @@ class _Curve:
     average: Mapping[date, float]
     meeting_day: Mapping[date, int]
     crowded: frozenset[date]
+    known_start: Mapping[date, float]
 
     @classmethod
-    def of(cls, settlements: Mapping[date, float], meetings: Sequence[date], observed_on: date) -> _Curve:
+    def of(
+        cls,
+        settlements: Mapping[date, float],
+        meetings: Sequence[date],
+        observed_on: date,
+        effective_rates: Sequence[float],
+    ) -> _Curve:
         first = _month(observed_on)
         average = {}
         for month, price in settlements.items():
@@ -142,7 +158,8 @@ class _Curve:
                 average[_month(month)] = 100.0 - price
         days = {_month(m): m.day for m in meetings}
         months = [_month(m) for m in meetings]
-        return cls(average, days, frozenset(m for m in months if months.count(m) > 1))
+        known_start = {first: math.fsum(effective_rates) / len(effective_rates)} if effective_rates else {}
+        return cls(average, days, frozenset(m for m in months if months.count(m) > 1), known_start)
 
     def solve(self, meeting: date, previous: MeetingOutlook | None) -> tuple[float, float] | PathEnd:
         """Rates before and after a meeting, or why they cannot be had."""
@@ -173,6 +190,8 @@ class _Curve:
         return months
 
     def _start(self, month: date, previous: MeetingOutlook | None) -> float | None:
+        if previous is None and month in self.known_start:
+            return self.known_start[month]
         before = _before(month)
         if before in self.average and before not in self.meeting_day:
             return self.average[before]
@@ -218,9 +237,14 @@ def _convolved(steps: Mapping[int, float], change: float) -> dict[int, float]:
 
 def _outcomes(steps: Mapping[int, float], current_range: tuple[float, float]) -> tuple[Outcome, ...]:
     lower, upper = current_range
+    at_zero = -math.floor(lower / STEP_PCT + 1e-9)
+    possible: dict[int, float] = {}
+    for number, probability in sorted(steps.items()):
+        reached = max(number, at_zero)
+        possible[reached] = min(1.0, possible.get(reached, 0.0) + probability)
     return tuple(
         Outcome(lower + STEP_PCT * number, upper + STEP_PCT * number, probability)
-        for number, probability in sorted(steps.items())
+        for number, probability in possible.items()
         if probability > NEGLIGIBLE
     )
 

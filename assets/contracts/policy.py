@@ -133,6 +133,23 @@ class ImpliedRates(Mart):
     implied_change_bp = number("basis points", "implied rate minus effective rate")
 
 
+class PricedOutcomes(DerivedTable):
+    """One outcome priced on one day for one coming meeting; the path's end is one row without an outcome."""
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlements")
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    outcome_number = count("position among the meeting's outcomes, from the lowest range", primary_key=True)
+    rate_before_pct = number("percent", "effective rate expected before the meeting", nullable=True)
+    expected_rate_pct = number("percent", "effective rate expected after it; null where the path ends", nullable=True)
+    cumulative_change_bp = number("basis points", "change expected from today until after the meeting", nullable=True)
+    priced_change_12m_bp = number("basis points", "change expected over the next 12 months", nullable=True)
+    target_lower_pct = number("percent", "lower limit of the range", nullable=True)
+    target_upper_pct = number("percent", "upper limit of the range", nullable=True)
+    probability = number("fraction", "of this range after the meeting", nullable=True, min=0, max=1)
+    path_ends = dy.String(nullable=True, description="why the path ends before this meeting")
+
+
 class RatePath(Mart):
     """What fed funds futures said on one day of one coming FOMC meeting, by the FedWatch method.
 
@@ -146,6 +163,12 @@ class RatePath(Mart):
     meeting_date = ahead("last day of the meeting", primary_key=True)
     expected_rate_pct = number(
         "percent", "effective federal funds rate expected after the meeting; null where the path ends", nullable=True
+    )
+    rate_before_pct = number(
+        "percent",
+        "effective rate before the meeting: of the next one, in the month under way, the mean of the rates known since "
+        "the last decision; else solved from the curve; null where the path ends",
+        nullable=True,
     )
     change_bp = number("basis points", "change expected of this meeting; null where the path ends", nullable=True)
     cumulative_change_bp = number(
@@ -216,6 +239,14 @@ class FedPrograms(Mart):
     )
     operations = count("outright operations known to belong to it")
     accepted_usd_bn = number("USD bn", "accepted in these operations; null: none is known", nullable=True, min=0)
+    complete_from = dy.Date(
+        nullable=True,
+        description="first day from which its operations are known; later than its first operation where the source "
+        "begins later, and then sums are of a part",
+    )
+    is_complete = dy.Bool(
+        nullable=True, description="its operations are known from its first month on; false: sums are of a part"
+    )
     source = dy.String(description="where the programme is published")
 
 
@@ -237,6 +268,14 @@ class TreasuryPurchases(Mart):
     program = dy.String(nullable=True, description="see fed_programs; null: none, such as small value exercises")
     program_cumulative_usd_bn = number(
         "USD bn", "accepted under the programme up to and with this operation; null without one", nullable=True, min=0
+    )
+    complete_from = dy.Date(
+        nullable=True,
+        description="first day from which its operations are known; later than its first operation where the source "
+        "begins later, and then sums are of a part",
+    )
+    is_complete = dy.Bool(
+        nullable=True, description="its operations are known from its first month on; false: sums are of a part"
     )
     includes_agency_reinvestment = dy.Bool(
         description="true: some of the amount reinvests principal of agency securities, how much is not published"
