@@ -34,7 +34,7 @@ Opened = TypeVar("Opened")
 RELATIVE_TOLERANCE = 1e-6  # Yahoo's adj_close flickers by 6e-8 between identical calls
 
 _BOOKKEEPING = {"revision": "BIGINT", "source": "VARCHAR", "fetched_at": "TIMESTAMP", "fetched_on": "DATE"}
-_TYPES: dict[type[pl.DataType], str] = {
+_TYPES: dict[object, str] = {
     pl.String: "VARCHAR",
     pl.Date: "DATE",
     pl.Datetime: "TIMESTAMP",
@@ -434,7 +434,14 @@ def _differs(contract: type[Table], column: str) -> str:
 
 def _ddl_types(contract: type[Table]) -> dict[str, str]:
     columns = contract.columns()
-    return {name: _TYPES[type(columns[name].dtype)] for name in contract.ordered_columns()}
+    return {name: _ddl_type(columns[name].dtype) for name in contract.ordered_columns()}
+
+
+def _ddl_type(dtype: pl.DataType) -> str:
+    """DuckDB's name of a column's type; a list is its inner type with brackets."""
+    if isinstance(dtype, pl.List):
+        return f"{_TYPES[dtype.inner.base_type()]}[]"
+    return _TYPES[type(dtype)]
 
 
 def _ddl(contract: type[Table]) -> str:
