@@ -27,7 +27,8 @@ from pipelines.build import RunHorizon
 from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings
 from pipelines.sources.select import select_upstream
-from pipelines.warehouse.store import Warehouse, open_warehouse
+from pipelines.warehouse.opening import open_warehouse
+from pipelines.warehouse.store import Warehouse
 
 RUN_ID = "plain-run"
 

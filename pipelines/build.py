@@ -24,16 +24,19 @@ from assets.framework.table import sql_tables
 from assets.reference.facts import Reference, load_reference
 from assets.studies import Studies, load_studies
 from assets.upstream import Upstream
+from pipelines.alerts.sensors import alert_sensors
+from pipelines.home import Home, Tree
+from pipelines.orchestration.io_manager import WarehouseIOManager
 from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.launchpad import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
 from pipelines.orchestration.refused_runs import before_the_run
 from pipelines.orchestration.schedules import SCHEDULES
-from pipelines.orchestration.sensors import alert_sensors
+from pipelines.orchestration.ui_charts import PublisherWithCard
 from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings, SettingsError
 from pipelines.sources.select import select_upstream
-from pipelines.warehouse.io_manager import WarehouseIOManager
-from pipelines.warehouse.store import Warehouse, open_warehouse
+from pipelines.warehouse.opening import open_warehouse
+from pipelines.warehouse.store import Warehouse
 
 _LAYERS = (assets.raw, assets.core, assets.derived, assets.marts)
 
@@ -134,8 +137,8 @@ def _resources() -> dict[str, Any]:
         settings: Settings = context.resources.run
         horizon: RunHorizon = context.resources.horizon
         opening = open_warehouse(
-            settings.tree / "warehouse.duckdb",
-            home_path=settings.home / "warehouse.duckdb",
+            Tree(settings.tree).warehouse,
+            home_path=Home(settings.home).warehouse,
             as_of=horizon.as_of,
             simulated=horizon.simulated,
             lock_wait_seconds=settings.lock_wait_seconds,
@@ -144,9 +147,9 @@ def _resources() -> dict[str, Any]:
             yield opened
 
     @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})
-    def publisher(context: dg.InitResourceContext) -> Publisher:
+    def publisher(context: dg.InitResourceContext) -> PublisherWithCard:
         settings: Settings = context.resources.run
-        return Publisher(
+        published = Publisher(
             warehouse=context.resources.warehouse,
             tree=settings.tree,
             as_of=context.resources.horizon.as_of,
@@ -155,6 +158,7 @@ def _resources() -> dict[str, Any]:
             keep=timedelta(hours=settings.keep_runs_hours),
             clock=lambda: datetime.now(UTC),
         )
+        return PublisherWithCard(published)
 
     @dg.io_manager(required_resource_keys={"warehouse", "upstream"})
     def io_manager(context: dg.InitResourceContext) -> WarehouseIOManager:

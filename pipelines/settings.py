@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from assets.framework.errors import KnownFault
+from pipelines.home import Home
 
 SourceName = Literal["live", "files", "sample"]
 
@@ -64,7 +65,7 @@ class Settings(BaseModel):
             update={
                 "source": source,
                 "files": Path(files).absolute() if files else None,
-                "home": self.home if source == self.source else self.home / source,
+                "home": self.home if source == self.source else Home(self.home).of_source(source).root,
                 "as_of": _day("as_of", as_of),
             }
         )
@@ -72,7 +73,7 @@ class Settings(BaseModel):
     @property
     def tree(self) -> Path:
         """Where this run publishes: the home itself, or a tree of its own for an explicit as-of date."""
-        return self.home if self.as_of is None else self.home / "as_of" / self.as_of.isoformat()
+        return self.home if self.as_of is None else Home(self.home).as_of(self.as_of).root
 
 
 def _files(source: str, value: str | None) -> Path | None:

@@ -2,7 +2,7 @@
 
 Here: the `table` decorator for Python, `sql_tables` for sql/, `ingest` for the raw layer; names, columns, units,
 checks and pools all come from the contract. Not here: what a table contains (assets.*, sql/), how it is stored
-(pipelines.warehouse.io_manager).
+(pipelines.orchestration.io_manager).
 
 The asset bodies carry no return annotation: with one, Dagster takes the value for nothing and does not store it.
 """

@@ -21,15 +21,15 @@ SECONDS = 30
 
 def delivered(address: SecretStr, title: str, body: str) -> bool:
     """Send it; true when the service took it."""
-    return _courier({"address": address.get_secret_value(), "title": title, "body": body})
+    return _sent({"address": address.get_secret_value(), "title": title, "body": body})
 
 
 def understood(address: SecretStr) -> bool:
     """Whether apprise knows what to do with the address; nothing is sent."""
-    return _courier({"address": address.get_secret_value()})
+    return _sent({"address": address.get_secret_value()})
 
 
-def _courier(errand: dict[str, str]) -> bool:
+def _sent(errand: dict[str, str]) -> bool:
     command = [sys.executable, "-m", "pipelines.alerts.messenger"]
     try:
         done = subprocess.run(

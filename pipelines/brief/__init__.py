@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-BRIEF = "brief.html"
-CARD = "brief.png"
+from pipelines.home import Run
 
 
 def write_brief(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -32,6 +31,6 @@ def write_brief(folder: Path, manifest: Mapping[str, Any]) -> None:
         marts = Marts.of(folder, manifest)
         drawing = card(marts)
         picture = None if drawing is None else rendering.png(finished(drawing))
-        (folder / BRIEF).write_text(brief_page(marts, rendering), encoding="utf-8")
+        Run(folder).brief.write_text(brief_page(marts, rendering), encoding="utf-8")
         if picture is not None:
-            (folder / CARD).write_bytes(picture.result())
+            Run(folder).card.write_bytes(picture.result())

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pipelines.brief import write_brief
+from pipelines.home import Run
 
 folder = Path(sys.argv[1])
-write_brief(folder, json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+write_brief(folder, json.loads(Run(folder).manifest.read_text(encoding="utf-8")))

@@ -21,7 +21,8 @@ import httpx
 import psutil
 from curl_cffi.requests.exceptions import RequestException
 
-from pipelines.alerts import messenger as courier
+from pipelines.alerts import messenger
+from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.sources import farside, fred, nyfed
 from pipelines.sources.errors import KeyRejected, SourceError
@@ -109,7 +110,7 @@ def disk(folder: Path, least: int = LEAST_FREE_BYTES) -> Finding:
 
 def lock(folder: Path) -> Finding:
     """Is the warehouse free for a run? Not to be asked by a process that holds it open itself."""
-    path = folder / "warehouse.duckdb"
+    path = Home(folder).warehouse
     if not path.exists():
         return Finding("lock", True, "no warehouse yet; the first run makes it")
     try:
@@ -130,7 +131,7 @@ def alert_addresses(settings: Settings) -> Finding:
     addresses = settings.alert_urls
     if not addresses:
         return Finding("alerts", True, "off: set RECOUPLE_ALERT_URLS to be told of changes and failed nights")
-    wrong = [str(n) for n, address in enumerate(addresses, 1) if not courier.understood(address)]
+    wrong = [str(n) for n, address in enumerate(addresses, 1) if not messenger.understood(address)]
     if not wrong:
         return Finding("alerts", True, f"addresses understood: {len(addresses)}; `recouple doctor --alert` tries them")
     told = f"of {len(addresses)} addresses in RECOUPLE_ALERT_URLS, number {', '.join(wrong)} cannot be understood"
@@ -142,7 +143,7 @@ def try_alerts(settings: Settings) -> list[Finding]:
     text = "A test of the alerts, asked for by `recouple doctor --alert`."
     findings = []
     for number, address in enumerate(settings.alert_urls, 1):
-        taken = courier.delivered(address, "Recouple: a test", text)
+        taken = messenger.delivered(address, "Recouple: a test", text)
         told = "took the test message" if taken else "did not take the test message"
         remedy = "" if taken else "Check the address, its token, and the network between here and the service"
         findings.append(Finding(f"alert address {number}", taken, told, remedy))

@@ -21,6 +21,7 @@ from dotenv import load_dotenv
 
 from assets.framework.entries import EntryError
 from assets.framework.errors import KnownFault
+from pipelines.home import Home, Tree
 from pipelines.settings import Settings
 
 app = typer.Typer(
@@ -54,7 +55,7 @@ def marts() -> None:
 @app.command()
 def demo() -> None:
     """The whole pipeline, offline, on the bundled simulated market, in a home of its own."""
-    home = Path(os.environ.get("RECOUPLE_HOME") or "data") / "demo"
+    home = Home(Path(os.environ.get("RECOUPLE_HOME") or "data")).demo
     _run(_settings({"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home)}), "nightly")
 
 
@@ -95,7 +96,7 @@ def brief(show: Annotated[bool, typer.Option("--open", help="open it in the brow
 def asof(day: str) -> None:
     """Compute every mart as it could have been computed at the end of DAY, in a tree of its own."""
     settings = _settings({"RECOUPLE_AS_OF": day})
-    stored = (settings.home / "warehouse.duckdb").exists()
+    stored = Home(settings.home).warehouse.exists()
     _run(settings, "marts" if stored else "nightly")
 
 
@@ -121,6 +122,7 @@ def dictionary(
     check: Annotated[bool, typer.Option("--check", help="only say whether it is up to date")] = False,
 ) -> None:
     """Write docs/data_dictionary.md from the contracts."""
+    import assets.contracts  # noqa: F401  the tables describe themselves once they are loaded
     from assets.framework.dictionary import dictionary as written
 
     path = Path(__file__).parents[2] / "docs" / "data_dictionary.md"
@@ -161,10 +163,10 @@ def export(target: Path) -> None:
 @app.command()
 def drop(table: str) -> None:
     """Remove one derived table, so that the next run may give it another shape."""
-    from pipelines.warehouse.store import open_existing
+    from pipelines.warehouse.opening import open_existing
 
     settings = _settings()
-    with open_existing(settings.tree / "warehouse.duckdb", settings.lock_wait_seconds) as warehouse:
+    with open_existing(Tree(settings.tree).warehouse, settings.lock_wait_seconds) as warehouse:
         warehouse.drop(table)
     typer.echo(f"dropped: {table}; the next run makes it anew")
 
@@ -196,7 +198,7 @@ def _run(settings: Settings, job: str) -> None:
     if not report.success:
         for failure in report.failures:
             typer.echo(f"{job} failed: {failure}", err=True)
-        if (settings.tree / "marts" / "current").exists():
+        if Tree(settings.tree).current.exists():
             _say("the last good marts stay served")
         hint = "`recouple doctor` looks at the services, " if settings.source == "live" else ""
         _say(f"{hint}`make dev` shows the run: {report.run_id}")

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.brief import BRIEF
+from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read
 from pipelines.published.words import number
@@ -62,9 +62,9 @@ class Status:
             inputs=freshness.height,
             tables=len(marts.manifest["marts"]),
             rows=sum(mart["rows"] for mart in marts.manifest["marts"].values()),
-            folder=str(tree / "marts" / "current"),
-            brief=str(tree / "marts" / "current" / BRIEF),
-            serving=str(tree / "serving.duckdb"),
+            folder=str(Tree(tree).current),
+            brief=str(Run(Tree(tree).current).brief),
+            serving=str(Tree(tree).serving),
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from pathlib import Path
 import dagster as dg
 import sqlalchemy
 
+from pipelines.home import Home
+
 # One pool for all writers of the warehouse, held by one run at a time, and freed when a run is cancelled or dies.
 _SETTINGS = """\
 telemetry:
@@ -32,7 +34,7 @@ run_monitoring:
 
 def dagster_home(home: Path) -> Path:
     """The folder of this home's Dagster instance, with its settings written; also put into the environment."""
-    folder = home / "dagster"
+    folder = Home(home).dagster
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "dagster.yaml"
     if not settings.exists() or settings.read_text() != _SETTINGS:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -23,6 +24,8 @@ from PIL import Image
 
 from assets.framework.chart import Chart
 from assets.framework.contract import Table
+from assets.published import Publisher
+from pipelines.home import Run
 from pipelines.published.palette import Ink
 
 _WIDTH, _HEIGHT = 560, 210
@@ -79,6 +82,19 @@ def picture(contract: type[Table], rows: pl.DataFrame) -> dict[str, dg.MetadataV
 def embedded(png: bytes, description: str) -> dg.MarkdownMetadataValue:
     """A picture inside markdown, as Dagster's UI shows it."""
     return dg.MetadataValue.md(f"![{description}](data:image/png;base64,{base64.b64encode(_smaller(png)).decode()})")
+
+
+@dataclass(frozen=True)
+class PublisherWithCard:
+    """A publisher that shows the brief's picture with what it published."""
+
+    publisher: Publisher
+
+    def publish(self, run_id: str) -> dict[str, Any]:
+        """Publish; returns what a person wants to know of it."""
+        told = self.publisher.publish(run_id)
+        card = Run(Path(told["folder"])).card
+        return told | ({"card": embedded(card.read_bytes(), "The brief in one picture")} if card.exists() else {})
 
 
 def _smaller(png: bytes) -> bytes:

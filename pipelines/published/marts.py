@@ -16,8 +16,10 @@ from typing import Any
 
 import polars as pl
 
+from assets.catalog import Pair as CatalogPair
 from assets.catalog import load_catalog
 from assets.framework.errors import KnownFault
+from pipelines.home import Run, Tree
 
 
 class NothingPublished(KnownFault):
@@ -68,13 +70,23 @@ class Marts:
     @classmethod
     def current(cls, tree: Path) -> Marts:
         """The newest run of a tree; the link is followed once, so that everything read comes from one run."""
-        link = tree / "marts" / "current"
+        link = Tree(tree).current
         if not link.exists():
             raise NothingPublished(
                 f"{tree} holds no published run; run `make demo` or `make nightly` once, or set RECOUPLE_HOME"
             )
         folder = link.resolve()
-        return cls(folder, json.loads((folder / "manifest.json").read_text()))
+        return cls(folder, json.loads(Run(folder).manifest.read_text()))
+
+    @cached_property
+    def pairs(self) -> tuple[CatalogPair, ...]:
+        """Every pair of the catalog."""
+        return load_catalog().pair
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What a person calls a symbol."""
+        return self.pair.names
 
     @property
     def as_of(self) -> date:
@@ -88,11 +100,11 @@ class Marts:
 
     def has(self, mart: str) -> bool:
         """The run published this mart."""
-        return (self.folder / f"{mart}.parquet").exists()
+        return Run(self.folder).mart(mart).exists()
 
     def scan(self, mart: str) -> pl.LazyFrame:
         """A mart's rows, read when they are collected."""
-        return pl.scan_parquet(self.folder / f"{mart}.parquet")
+        return pl.scan_parquet(Run(self.folder).mart(mart))
 
     def of_pair(self, mart: str) -> pl.DataFrame:
         """The rows of a mart that speak of the headline pair, in order of session."""

@@ -24,8 +24,7 @@ from assets.contracts import MARTS
 from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from assets.framework.rows import hold_to_contract
-from pipelines.brief import BRIEF, CARD
-from pipelines.orchestration.ui_charts import embedded
+from pipelines.home import Run, Tree
 from pipelines.publishing import serving
 from pipelines.warehouse.store import Warehouse
 
@@ -53,7 +52,8 @@ class Publisher:
         published_at = self.clock()
         stem = f"{self.as_of}_{published_at:%Y%m%dT%H%M%S%f}Z_{run_id[:8]}"
         name = serving.run_name(stem, contract_version())
-        staging = self.tree / "marts" / f".staging-{name}"
+        tree = Tree(self.tree)
+        staging = tree.staging(name)
         staging.mkdir(parents=True)
         marts = [self._write(mart, staging) for mart in MARTS]
         manifest = {
@@ -69,34 +69,27 @@ class Publisher:
             "as_of": self.as_of,
             "published_at": published_at,
         }
-        pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(staging / f"{serving.META}.parquet")
-        (staging / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(Run(staging).mart(serving.META))
+        Run(staging).manifest.write_text(json.dumps(manifest, indent=2) + "\n")
         _draw_brief(staging)
-        folder = staging.rename(self.tree / "marts" / name)
+        folder = staging.rename(tree.marts / name)
         serving.put_in_force(folder)
         serving.serve(folder, simulated=self.simulated)
         for outdated in serving.removable(self.tree, self.keep):
             shutil.rmtree(outdated)
         return {
             "folder": str(folder),
-            "brief": str(folder / BRIEF),
-            **_card(folder),
+            "brief": str(Run(folder).brief),
             "as_of": self.as_of.isoformat(),
             **{str(m["mart"]): int(m["rows"]) for m in marts},
         }
 
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
-        path = folder / f"{mart.table_name()}.parquet"
+        path = Run(folder).mart(mart.table_name())
         frame.write_parquet(path)
         _validate(mart, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame)}
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    """The brief's picture, for the run's page in the Dagster UI."""
-    path = folder / CARD
-    return {"card": embedded(path.read_bytes(), "The brief in one picture")} if path.exists() else {}
 
 
 def _draw_brief(folder: Path) -> None:

@@ -32,12 +32,12 @@ import polars as pl
 
 from assets.contracts import MARTS
 from assets.framework.errors import KnownFault
+from pipelines.home import Run, Tree
 
 STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.2 can open
 META = "_meta"
 LEAD_US = 500_000  # from writing an entry to its time; in between lies one replacement of a small file
 
-_LOG = "published.csv"
 _SHAPE = "shape."  # begins the folder of empty marts that gives the views of one contract their columns
 _SHAPE_ROWS = 100_000
 _META_COMMENTS = {
@@ -82,15 +82,15 @@ def put_in_force(folder: Path) -> None:
     _write_log(tree, [*entries, Entry(folder.name, begins)])
     if _now_us() >= begins:
         _log.warning("%s was announced too late: a query begun just then may have seen two runs", folder)
-    link(tree / "marts" / "current", Path(folder.name))
-    link(tree / "manifest.json", Path("marts") / "current" / "manifest.json")
+    link(Tree(tree).current, Path(folder.name))
+    link(Tree(tree).manifest, Run(Tree(tree).current).manifest.relative_to(tree))
     while (remaining_us := begins - _now_us()) >= 0:
         time.sleep((remaining_us + 1) / 1_000_000)
 
 
 def history(tree: Path) -> list[Entry]:
     """What was in force, oldest first."""
-    log = tree / "marts" / _LOG
+    log = Tree(tree).published_log
     if not log.exists():
         return []
     with log.open(newline="", encoding="utf-8") as file:
@@ -103,7 +103,7 @@ def removable(tree: Path, keep: timedelta) -> list[Path]:
     left_us = {entry.run: later.from_us for entry, later in pairwise(entries)}
     in_force = {entry.run for entry in entries[-1:]}
     oldest_us = _now_us() - keep // timedelta(microseconds=1)
-    folders = [path for path in (tree / "marts").iterdir() if path.is_dir() and not path.is_symlink()]
+    folders = [path for path in Tree(tree).marts.iterdir() if path.is_dir() and not path.is_symlink()]
     runs = [path for path in folders if not path.name.startswith(_SHAPE) and path.name not in in_force]
     gone = [path for path in runs if left_us.get(path.name, path.stat().st_mtime_ns // 1_000) < oldest_us]
     contracts = {_contract(path.name) for path in folders if path not in gone and not path.name.startswith(_SHAPE)}
@@ -112,8 +112,8 @@ def removable(tree: Path, keep: timedelta) -> list[Path]:
 
 def roll_back(tree: Path) -> Path:
     """Serve the run before the current one again, until the next run is published; returns its folder."""
-    marts = tree / "marts"
-    current = (marts / "current").resolve().name
+    marts = Tree(tree).marts
+    current = Tree(tree).current.resolve().name
     first_us: dict[str, int] = {}
     for entry in history(tree):
         if _contract(entry.run) == _contract(current):
@@ -130,7 +130,7 @@ def roll_back(tree: Path) -> Path:
 def serve(folder: Path, *, simulated: bool) -> None:
     """Make serving.duckdb anew if the run in `folder` needs other views than the database has."""
     tree = folder.parents[1]
-    path, mark = tree / "serving.duckdb", tree / ".serving-views"
+    path, mark = Tree(tree).serving, Tree(tree).serving_mark
     statements = _statements(folder, simulated=simulated)
     digest = hashlib.sha256("\n".join(statements).encode()).hexdigest()
     if path.exists() and mark.exists() and mark.read_text() == digest:
@@ -149,7 +149,7 @@ def serve(folder: Path, *, simulated: bool) -> None:
 
 def export_copy(tree: Path, target: Path) -> None:
     """A self-contained copy of the current run, for tools that cannot see the folder of parquet files."""
-    link_to_current = tree / "marts" / "current"
+    link_to_current = Tree(tree).current
     if not link_to_current.exists():
         raise ServingError(f"{link_to_current} does not exist; run `make nightly` once, then export")
     folder = link_to_current.resolve()
@@ -158,7 +158,7 @@ def export_copy(tree: Path, target: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"attach {_quote(building)} as copy (storage_version '{STORAGE_VERSION}')")
         for name, (summary, columns) in _served(folder).items():
-            rows = f"select {_listed(columns)} from read_parquet({_quote(folder / f'{name}.parquet')})"
+            rows = f"select {_listed(columns)} from read_parquet({_quote(Run(folder).mart(name))})"
             connection.execute(f'create table copy.main."{name}" as {rows}')
             for statement in _comments("table", f'copy.main."{name}"', summary, columns):
                 connection.execute(statement)
@@ -175,19 +175,21 @@ def link(path: Path, target: Path) -> None:
 
 
 def _write_log(tree: Path, entries: Iterable[Entry]) -> None:
-    fresh = tree / "marts" / f".{_LOG}-next"
+    log = Tree(tree).published_log
+    fresh = log.with_name(f".{log.name}-next")
     with fresh.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["run", "from_us"])
         rows.writerows((entry.run, entry.from_us) for entry in entries)
-    fresh.replace(tree / "marts" / _LOG)
+    fresh.replace(log)
 
 
 def _statements(folder: Path, *, simulated: bool) -> list[str]:
     """The views, with explicit columns and comments, that show the run in force."""
     statements = []
-    marts, contract = folder.parent.absolute(), _contract(folder.name)
-    log = f"read_csv({_quote(marts / _LOG)}, header = true, columns = {{'run': 'varchar', 'from_us': 'bigint'}})"
+    tree, contract = Tree(folder.parents[1].absolute()), _contract(folder.name)
+    marts, file_of_runs = tree.marts, _quote(tree.published_log)
+    log = f"read_csv({file_of_runs}, header = true, columns = {{'run': 'varchar', 'from_us': 'bigint'}})"
     in_force = f"select arg_max(run, from_us) from {log} where from_us <= epoch_us(now()) and run like '%.{contract}'"
     for name, (summary, columns) in _served(folder).items():
         view, file = f'serving.main."{name}"', f"{name}.parquet"
@@ -207,7 +209,7 @@ def _served(folder: Path) -> dict[str, tuple[str, dict[str, str]]]:
         mart.table_name(): (mart.summary(), {c: mart.column_comment(c) for c in mart.ordered_columns()})
         for mart in MARTS
     }
-    meta = {c: _META_COMMENTS[c] for c in pl.read_parquet_schema(folder / f"{META}.parquet")}
+    meta = {c: _META_COMMENTS[c] for c in pl.read_parquet_schema(Run(folder).mart(META))}
     return {**tables, META: ("The run behind the views: one row per mart.", meta)}
 
 

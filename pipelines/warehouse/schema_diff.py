@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assets.framework.errors import KnownFault
+
 _WIDENS = {
     "TINYINT": {"SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE"},
     "SMALLINT": {"INTEGER", "BIGINT", "HUGEINT", "DOUBLE"},
@@ -51,3 +53,15 @@ def schema_diff(stored: Mapping[str, str], incoming: Mapping[str, str]) -> Schem
         removed={c: t for c, t in stored.items() if c not in incoming},
         changed={c: (stored[c], t) for c, t in incoming.items() if c in stored and stored[c] != t},
     )
+
+
+class LossySchemaChange(KnownFault):
+    """Writing would drop a column or narrow a type of a stored table."""
+
+    def __init__(self, table: str, diff: SchemaDiff) -> None:
+        super().__init__(
+            f"table {table} would lose data:\n{diff}\n"
+            f"Nothing was written. If this is intended, run `recouple drop {table}` (derived tables are "
+            f"recomputed from raw) and run again; raw tables only ever gain columns."
+        )
+        self.diff = diff

@@ -15,10 +15,11 @@ import pytest
 
 from assets.contracts import MARTS
 from assets.framework.rows import Rows
+from pipelines.orchestration.ui_charts import PublisherWithCard
 from pipelines.publishing import publish as publishing
 from pipelines.publishing.publish import Publisher, PublishingError, content_hash, contract_version
 from pipelines.settings import Settings
-from pipelines.warehouse.store import open_warehouse
+from pipelines.warehouse.opening import open_warehouse
 from tests.conftest import draw_brief, mart
 
 AS_OF = date(2026, 1, 30)
@@ -50,7 +51,7 @@ class World:
                 keep=timedelta(hours=keep_hours),
                 clock=lambda: now,
             )
-            return publisher.publish("0123456789")
+            return PublisherWithCard(publisher).publish("0123456789")
 
 
 def _scaled(frame: pl.DataFrame, scale: float) -> pl.DataFrame:

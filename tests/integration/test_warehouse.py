@@ -20,15 +20,11 @@ from assets.contracts.market import DivergenceEpisodes
 from assets.contracts.raw import MacroObservations, PriceBars
 from assets.framework.errors import KnownFault
 from assets.framework.rows import ContractError, Rows, hold_to_contract
-from pipelines.warehouse.store import (
-    EmptyResult,
-    LossySchemaChange,
-    OriginMismatch,
-    Revisions,
-    Warehouse,
-    WarehouseLocked,
-    open_warehouse,
-)
+from pipelines.warehouse.opening import WarehouseLocked, open_warehouse
+from pipelines.warehouse.raw_history import OriginMismatch
+from pipelines.warehouse.revisions import Revisions
+from pipelines.warehouse.schema_diff import LossySchemaChange
+from pipelines.warehouse.store import EmptyResult, Warehouse
 
 DAY = date(2025, 12, 11)
 FETCHED = datetime(2025, 12, 11, 23, 59, 59, tzinfo=UTC)

@@ -18,14 +18,15 @@ import pytest
 from pydantic import SecretStr
 from tenacity import wait_none
 
-from pipelines.alerts import delivery as alerts
-from pipelines.alerts import messenger as courier
-from pipelines.alerts.delivery import Ledger, night_of, tell
+from pipelines.alerts import delivery, messenger
+from pipelines.alerts.delivery import tell
+from pipelines.alerts.ledger import Ledger
+from pipelines.alerts.news import Event, night_of
+from pipelines.alerts.sensors import alert_sensors
 from pipelines.build import build_defs
 from pipelines.cli.runs import run_job
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.run_report import RunReport
-from pipelines.orchestration.sensors import alert_sensors
 from pipelines.publishing.serving import roll_back
 from pipelines.settings import Settings
 from tests.conftest import own_copy, succeed
@@ -82,7 +83,7 @@ def chat() -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "WAIT", wait_none())
+    monkeypatch.setattr(delivery, "WAIT", wait_none())
 
 
 class House:
@@ -248,9 +249,9 @@ def test_a_refused_message_is_tried_again_and_arrives_once(house: House, chat: R
 def test_what_could_not_be_told_is_told_by_the_next_run_once(
     house: House, chat: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    chat.failing = alerts.TRIES
+    chat.failing = delivery.TRIES
     house.fail("raw.price_bars: x")
-    assert (chat.received, chat.asked) == ([], alerts.TRIES)
+    assert (chat.received, chat.asked) == ([], delivery.TRIES)
     assert "1 events wait for the next run" in caplog.text
     for _ in range(2):
         tell(house.settings, house.report(job="ingest"))
@@ -272,7 +273,7 @@ def test_a_process_killed_while_sending_never_tells_twice(house: House, chat: Re
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(courier, "delivered", killed)
+        patch.setattr(messenger, "delivered", killed)
         house.fail("raw.price_bars: x")
     house.fail("raw.price_bars: x")
     assert chat.asked == 0
@@ -280,7 +281,7 @@ def test_a_process_killed_while_sending_never_tells_twice(house: House, chat: Re
 
 def test_two_processes_never_tell_the_same(tmp_path: Path) -> None:
     first, second = Ledger(tmp_path / "alerts.sqlite", 1), Ledger(tmp_path / "alerts.sqlite", 1)
-    event = alerts.Event("failed nightly 2025-12-12 x", DAYS[0], "x")
+    event = Event("failed nightly 2025-12-12 x", DAYS[0], "x")
     for ledger in (first, second):
         ledger.add_failure(event)
     assert (len(first.claim(0)), len(second.claim(0))) == (1, 0)
@@ -299,8 +300,8 @@ def test_a_ledger_that_cannot_be_used_is_told_and_fails_nothing(
 
 @pytest.mark.parametrize("address", ["nonsense", "http://", f"unknown://{TOKEN}"])
 def test_an_address_nobody_understands_is_not_understood(address: str) -> None:
-    assert not courier.understood(SecretStr(address))
-    assert not courier.delivered(SecretStr(address), "title", "body")
+    assert not messenger.understood(SecretStr(address))
+    assert not messenger.delivered(SecretStr(address), "title", "body")
 
 
 # ------------------------------------------------------------------ whole runs

@@ -25,7 +25,7 @@ from assets.reference.fomc_calendar import load_fomc_calendar
 from pipelines.build import build_defs
 from pipelines.settings import Settings
 from pipelines.sources.live import LiveConfig, LiveUpstream
-from pipelines.warehouse.store import RELATIVE_TOLERANCE
+from pipelines.warehouse.revisions import RELATIVE_TOLERANCE
 from tests.upstream.conftest import NIGHTS, QUICK, Recordings
 from tests.upstream.loopback import Answer, Loopback, Request, loopback
 from tests.upstream.services import FRED, FakeClock, FredWorld

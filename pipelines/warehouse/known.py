@@ -1,0 +1,90 @@
+"""What was known when: the one rule behind every table that is not raw.
+
+Raw keeps every revision of every row. `known.X` shows raw.X as a reader knew it at the end of the as-of day:
+
+1. A provisional row (a bar of a day that was not over) is known to nobody.
+2. The first final revision counts from the day its value became available. Core judges that by the catalog's release
+   lag or a stored vintage date, because history is usually fetched long after it could be known.
+3. A later revision counts from the day it was fetched. Of those that count, the newest is shown.
+
+Here: this rule as views. Not here: how revisions are told apart (pipelines.warehouse.revisions), release lags
+(sql/core).
+"""
+
+from __future__ import annotations
+
+import duckdb
+from sqlglot import exp
+
+from assets.framework.contract import RawTable
+from assets.framework.registry import raw_tables
+
+_AS_OF = "getvariable('as_of')"
+
+
+def create_known_views(connection: duckdb.DuckDBPyConnection, history: str) -> None:
+    """`known.X` for every raw table, and beside them what was fetched and restated when."""
+    connection.execute("create schema if not exists known")
+    for contract in raw_tables():
+        _create_view(connection, contract.table_name(), known_rows(contract, history))
+    _create_view(connection, "fetches", exp.select("*").from_(_stored("fetches", "ops", history)))
+    _create_view(connection, "restatements", restated(history))
+
+
+def known_rows(contract: type[RawTable], history: str) -> exp.Query:
+    """The rows of one raw table as known at the end of the as-of day, bookkeeping left out."""
+    key = [_column(name) for name in contract.key()]
+    numbered = (
+        exp.select("*", _number(key, "revision").as_("final_number"))
+        .from_(_stored(contract.table_name(), "raw", history))
+        .where(*_final(contract))
+    )
+    return (
+        exp.select(*(_column(name) for name in contract.column_names()))
+        .with_("final", as_=numbered)
+        .from_("final")
+        .where(f"final_number = 1 or fetched_on <= {_AS_OF}", dialect="duckdb")
+        .qualify(_number(key, "revision desc").eq(1))
+    )
+
+
+def restated(history: str) -> exp.Query:
+    """Ids and days of every value that replaced an earlier one."""
+    bars, observations = (_stored(name, "raw", history) for name in ("price_bars", "macro_observations"))
+    return (
+        exp.select("symbol as id", "fetched_on")
+        .from_(bars)
+        .where("not provisional")
+        .qualify(_number([_column("symbol"), _column("date")], "revision") > 1)
+        .union(
+            exp.select("series_id as id", "coalesce(realtime_start, fetched_on) as fetched_on")
+            .from_(observations)
+            .qualify(_number([_column("series_id"), _column("date")], "realtime_start", "revision") > 1),
+            distinct=False,
+        )
+    )
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: exp.Query) -> None:
+    view = exp.Create(this=exp.table_(name, db="known", quoted=True), kind="VIEW", replace=True, expression=query)
+    connection.execute(view.sql("duckdb"))
+
+
+def _number(partition: list[exp.Column], *order: str) -> exp.Window:
+    return exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[column.copy() for column in partition],
+        order=exp.Order(expressions=[exp.maybe_parse(o, into=exp.Ordered, dialect="duckdb") for o in order]),
+    )
+
+
+def _final(contract: type[RawTable]) -> list[str]:
+    return ["not provisional"] if "provisional" in contract.column_names() else []
+
+
+def _stored(table: str, schema: str, history: str) -> exp.Table:
+    return exp.table_(table, db=schema, catalog=history, quoted=True)
+
+
+def _column(name: str) -> exp.Column:
+    return exp.column(name, quoted=True)
