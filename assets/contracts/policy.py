@@ -133,21 +133,24 @@ class ImpliedRates(Mart):
     implied_change_bp = number("basis points", "implied rate minus effective rate")
 
 
-class PricedOutcomes(DerivedTable):
-    """One outcome priced on one day for one coming meeting; the path's end is one row without an outcome."""
+class MeetingOutlooks(DerivedTable):
+    """What one day's futures said of one coming FOMC meeting: rates before and after it, and the ranges it may bring."""
 
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
-    outcome_number = count("position among the meeting's outcomes, from the lowest range", primary_key=True)
-    rate_before_pct = number("percent", "effective rate expected before the meeting", nullable=True)
+    rate_before_pct = number("percent", "effective rate before the meeting; null where the path ends", nullable=True)
     expected_rate_pct = number("percent", "effective rate expected after it; null where the path ends", nullable=True)
     cumulative_change_bp = number("basis points", "change expected from today until after the meeting", nullable=True)
-    priced_change_12m_bp = number("basis points", "change expected over the next 12 months", nullable=True)
-    target_lower_pct = number("percent", "lower limit of the range", nullable=True)
-    target_upper_pct = number("percent", "upper limit of the range", nullable=True)
-    probability = number("fraction", "of this range after the meeting", nullable=True, min=0, max=1)
-    path_ends = dy.String(nullable=True, description="why the path ends before this meeting")
+    priced_change_12m_bp = number("basis points", "change expected over 12 months; null where it ends", nullable=True)
+    lowest_lower_pct = number("percent", "lower limit of the lowest possible range", nullable=True, min=0)
+    lowest_upper_pct = number("percent", "upper limit of that range", nullable=True)
+    probabilities = dy.List(
+        dy.Float64(min=0, max=1),
+        nullable=True,
+        description="of that range and of those a quarter point further up each",
+    )
+    path_ends = dy.String(nullable=True, description="why the path ends before this meeting; null where it does not")
 
 
 class RatePath(Mart):
@@ -161,6 +164,12 @@ class RatePath(Mart):
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = ahead("last day of the meeting", primary_key=True)
+    rate_before_pct = number(
+        "percent",
+        "effective federal funds rate expected before the meeting; for the next one the rate in force, as the average of "
+        "a month without a meeting or the rates published since the last decision say; null where the path ends",
+        nullable=True,
+    )
     expected_rate_pct = number(
         "percent", "effective federal funds rate expected after the meeting; null where the path ends", nullable=True
     )
@@ -205,13 +214,16 @@ class RatePath(Mart):
 
 
 class RatePathProbabilities(Mart):
-    """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form."""
+    """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form.
+
+    No range lies below zero: what the curve puts there counts to the range at zero.
+    """
 
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = ahead("last day of the meeting", primary_key=True)
     target_lower_pct = dy.Float64(
-        primary_key=True, description="lower limit of the range", metadata={"unit": "percent"}
+        primary_key=True, min=0, description="lower limit of the range", metadata={"unit": "percent"}
     )
     target_upper_pct = number("percent", "upper limit of the range")
     probability = number("fraction", "probabilities of a meeting sum to 1", min=0, max=1)

@@ -11,32 +11,6 @@ from pipelines.settings import Settings
 from tests.conftest import mart
 
 
-@pytest.mark.parametrize(
-    ("meeting", "change_bp"), [(date(2017, 11, 1), 0), (date(2018, 8, 1), 0), (date(2022, 11, 2), 75)]
-)
-def test_a_meeting_early_in_a_month_starts_from_the_rate_in_force(
-    history_home: Settings, meeting: date, change_bp: float
-) -> None:
-    path = mart(history_home, "rate_path").filter(observed_on=meeting, meeting_date=meeting)
-    assert path["change_bp"].item() == pytest.approx(change_bp, abs=3)
-
-
-def test_the_start_of_every_path_before_an_early_meeting_is_the_effective_rate(history_home: Settings) -> None:
-    effective = mart(history_home, "implied_rates").select("observed_on", "effective_rate_pct").unique()
-    next_meeting = pl.col("meeting_date") == pl.col("meeting_date").min().over("observed_on")
-    early = mart(history_home, "rate_path").filter(next_meeting, pl.col("meeting_date").dt.day() <= 3)
-    missed_bp = (
-        early.drop_nulls("rate_before_pct")
-        .join(effective, on="observed_on")
-        .select((pl.col("rate_before_pct") - pl.col("effective_rate_pct")).abs().mean() * 100)
-    )
-    assert missed_bp.item() <= 1.5
-
-
-def test_no_range_below_zero_has_a_probability(history_home: Settings) -> None:
-    assert mart(history_home, "rate_path_probabilities")["target_lower_pct"].min() == 0
-
-
 @pytest.mark.parametrize("pair", ["BTC-USD/GC=F", "BTC-USD/DX-Y.NYB", "BTC-USD/^RUT"])
 def test_gaps_count_sessions_even_where_the_benchmark_lacks_one(history_home: Settings, pair: str) -> None:
     found = mart(history_home, "relative_strength").filter(pair=pair)
