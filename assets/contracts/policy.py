@@ -134,7 +134,7 @@ class ImpliedRates(Mart):
 
 
 class MeetingOutlooks(DerivedTable):
-    """What one day's futures said of one coming FOMC meeting: rates before and after it, and the ranges it may bring."""
+    """What one day's futures said of one coming FOMC meeting: rates around it, and the ranges it may bring."""
 
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
@@ -166,18 +166,12 @@ class RatePath(Mart):
     meeting_date = ahead("last day of the meeting", primary_key=True)
     rate_before_pct = number(
         "percent",
-        "effective federal funds rate expected before the meeting; for the next one the rate in force, as the average of "
-        "a month without a meeting or the rates published since the last decision say; null where the path ends",
+        "effective federal funds rate expected before the meeting; for the next one the rate in force, as the average "
+        "of a month without a meeting or the rates published since the last decision say; null where the path ends",
         nullable=True,
     )
     expected_rate_pct = number(
         "percent", "effective federal funds rate expected after the meeting; null where the path ends", nullable=True
-    )
-    rate_before_pct = number(
-        "percent",
-        "effective rate before the meeting: of the next one, in the month under way, the mean of the rates known since "
-        "the last decision; else solved from the curve; null where the path ends",
-        nullable=True,
     )
     change_bp = number("basis points", "change expected of this meeting; null where the path ends", nullable=True)
     cumulative_change_bp = number(
