@@ -13,6 +13,7 @@ import dagster as dg
 
 import assets.as_of
 import assets.core
+import assets.derived
 import assets.marts
 import assets.other_source
 import assets.published
@@ -21,12 +22,13 @@ from assets.framework import lineage
 from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, sql_tables
 from pipelines.alerts.sensors import alert_sensors
 from pipelines.orchestration.freshness import placed
+from pipelines.orchestration.housekeeping import forgetting
 from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.resources import resources
 from pipelines.orchestration.schedules import nightly_schedule
 from pipelines.settings import Settings
 
-_LAYERS = (assets.raw, assets.core, assets.marts)
+_LAYERS = (assets.raw, assets.core, assets.derived, assets.marts)
 _SINGLE = (assets.published, assets.as_of, assets.other_source)
 
 
@@ -41,7 +43,7 @@ def build_defs(
         resources=resources(settings, overrides or {}),
         jobs=JOBS,
         schedules=[nightly_schedule(settings)],
-        sensors=alert_sensors(settings),
+        sensors=[forgetting(settings), *alert_sensors(settings)],
         executor=dg.in_process_executor,
         loggers=loggers,
     )

@@ -78,10 +78,14 @@ def dev(port: Annotated[int, typer.Option(help="where the UI listens on 127.0.0.
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Today's reading, the age of the data, the last run."""
+    from pipelines.cli.runs import last_night
     from pipelines.cli.terminal import Status
 
-    now = Status.of(_settings().tree)
-    typer.echo(json.dumps(now.as_dict(), indent=2) if as_json else now.as_text())
+    settings = _settings()
+    now, trouble = Status.of(settings.tree), last_night(settings)
+    typer.echo(json.dumps(now.as_dict() | {"last_night": trouble}, indent=2) if as_json else now.as_text())
+    if trouble and not as_json:
+        typer.echo(f"\n{trouble}")
     if now.late:
         raise typer.Exit(1)
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 import signal
-from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 
-from pipelines.orchestration.run_processes import RunProcess, death
+from pipelines.orchestration.run_processes import RunProcess, death, started_at
 
 
 class WatchfulRunLauncher(dg.DefaultRunLauncher):
@@ -29,8 +28,7 @@ class WatchfulRunLauncher(dg.DefaultRunLauncher):
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether the run's process lives."""
         record = self._instance.get_run_record_by_id(run.run_id)
-        started_at = datetime.fromtimestamp(record.start_time, UTC) if record and record.start_time else None
-        reason = death(run, started_at)
+        reason = death(run, started_at(record) if record else None)
         return CheckRunHealthResult(WorkerStatus.RUNNING if reason is None else WorkerStatus.FAILED, reason)
 
     def terminate(self, run_id: str) -> bool:

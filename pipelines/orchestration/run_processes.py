@@ -64,16 +64,21 @@ class RunProcess:
         return {TAG: json.dumps(asdict(self))}
 
 
-def death(run: dg.DagsterRun, started_at: datetime | None) -> str | None:
+def death(run: dg.DagsterRun, started: datetime | None) -> str | None:
     """Why a run in progress will never end, in a sentence; None while it may."""
     process = RunProcess.of(run)
     if process is None:
-        if started_at is None or datetime.now(UTC) - started_at < _UNNAMED_FOR:
+        if started is None or datetime.now(UTC) - started < _UNNAMED_FOR:
             return None
         return "the run's process ended before it began to work (killed, out of memory or a power cut)"
     if process.lives:
         return None
     return f"the run's process {process.pid} is gone (killed, out of memory or a power cut)"
+
+
+def started_at(record: dg.RunRecord) -> datetime | None:
+    """When a run began to work."""
+    return datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None
 
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
@@ -82,8 +87,7 @@ def fail_dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     marked = []
     for record in instance.get_run_records(in_progress):
         run = record.dagster_run
-        started_at = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None
-        reason = death(run, started_at)
+        reason = death(run, started_at(record))
         if reason is None:
             continue
         instance.report_run_failed(run, reason)
