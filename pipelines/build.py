@@ -6,7 +6,8 @@ resource.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -18,8 +19,11 @@ import assets.marts
 import assets.other_source
 import assets.published
 import assets.raw
+from assets.contracts import CONTRACTS
 from assets.framework import lineage
-from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, sql_tables
+from assets.framework.contract import Table
+from assets.framework.errors import KnownFault
+from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, Place, asset_key, sql_tables
 from pipelines.alerts.sensors import alert_sensors
 from pipelines.orchestration.freshness import placed
 from pipelines.orchestration.housekeeping import forgetting
@@ -27,6 +31,7 @@ from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.resources import resources
 from pipelines.orchestration.schedules import nightly_schedule
 from pipelines.settings import Settings
+from pipelines.warehouse.ddl import column_types
 
 _LAYERS = (assets.raw, assets.core, assets.derived, assets.marts)
 _SINGLE = (assets.published, assets.as_of, assets.other_source)
@@ -49,6 +54,29 @@ def build_defs(
     )
 
 
+class ContractFault(KnownFault):
+    """A contract and what fills its table do not go together; the message names both."""
+
+
+def check_makers(contracts: Mapping[str, type[Table]], keys: Sequence[dg.AssetKey]) -> None:
+    """Every contract has one maker and columns that the warehouse can hold; raises ContractFault, UnknownType."""
+    made = Counter(keys)
+    for name, contract in contracts.items():
+        makers = made[asset_key(contract)]
+        if makers == 0:
+            raise ContractFault(
+                f"table {contract.full_name()} has a contract ({Place.of(contract)}) and nothing that makes "
+                f"it; add sql/{contract.layer}/{name}.sql or a function with @table({contract.__name__}), or remove "
+                f"the contract"
+            )
+        if makers > 1:
+            raise ContractFault(
+                f"table {contract.full_name()} is made {makers} times; keep one of the function with "
+                f"@table({contract.__name__}) and sql/{contract.layer}/{name}.sql"
+            )
+        column_types(contract)
+
+
 def _assets() -> list[dg.AssetsDefinition]:
     """Every table, and the runs that publish all of them."""
     loaded = [
@@ -56,7 +84,9 @@ def _assets() -> list[dg.AssetsDefinition]:
         *dg.load_assets_from_modules(_SINGLE),
         *sql_tables(),
     ]
-    return [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
+    found = [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
+    check_makers(CONTRACTS, [key for asset in found for key in asset.keys])
+    return found
 
 
 def column_lineage() -> str:

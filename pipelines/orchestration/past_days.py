@@ -80,6 +80,7 @@ class PastDays:
                     keep=timedelta(0),
                     clock=lambda: datetime.now(UTC),
                     with_brief=len(days) == 1,
+                    catalog=self.resources["catalog"],
                 ).publish(run_id)
             yield day, told | {"tables_taken_over": len(taken_over), "seconds": round(monotonic() - began, 2)}
         serve_history(self.home)

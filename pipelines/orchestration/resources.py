@@ -137,6 +137,7 @@ class PublisherResource(dg.ConfigurableResource[PublisherWithCard]):
             simulated=self.horizon.simulated,
             keep=timedelta(hours=self.settings.keep_runs_hours),
             clock=lambda: datetime.now(UTC),
+            catalog=self.catalog,
         )
         return PublisherWithCard(published)
 

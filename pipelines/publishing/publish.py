@@ -20,6 +20,7 @@ from typing import Any
 
 import polars as pl
 
+from assets.catalog import Catalog
 from assets.contracts import MARTS
 from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
@@ -47,6 +48,7 @@ class Publisher:
     keep: timedelta
     clock: Callable[[], datetime]
     with_brief: bool = True
+    catalog: Catalog | None = None  # what is told of it goes into the manifest, for the page and for alerts
 
     def publish(self, run_id: str) -> dict[str, Any]:
         """Write all marts, validate them, put them in force, remove what is long superseded."""
@@ -64,9 +66,10 @@ class Publisher:
             "source": self.source,
             "simulated": self.simulated,
             "contract_version": contract_version(),
+            **({"catalog": self.catalog.told()} if self.catalog else {}),
             "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
         }
-        shared = {k: v for k, v in manifest.items() if k != "marts"} | {
+        shared = {k: v for k, v in manifest.items() if k not in ("marts", "catalog")} | {
             "as_of": self.as_of,
             "published_at": published_at,
         }

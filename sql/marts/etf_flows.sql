@@ -1,4 +1,5 @@
 -- Grain: one row per fund and trading day with a reported flow. The day's net flow and what it adds up to.
+-- Key: date, fund.
 -- Why here: a pending day is missing, not zero. Spans count NYSE sessions, so that a sum over a span with a missing day is
 -- null instead of too small.
 with reported as (
