@@ -17,6 +17,7 @@ from pydantic import Field
 from assets.framework.entries import Entry, EntryError, line_of, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
+_IDENTITY = {"currency", "instrument"}  # what an answer must say of itself; of no use once it is stored
 _MONTH_CODES = "FGHJKMNQUVXZ"
 
 
@@ -40,6 +41,13 @@ class Symbol(_Observed):
     unit: Literal["usd", "index_points", "percent"]
     frequency: Literal["session", "calendar_day"]
     price: Literal["close", "adj_close"] = "close"
+    currency: str = Field(default="USD", pattern="[A-Z]{3}")
+    instrument: Literal["CRYPTOCURRENCY", "INDEX", "FUTURE", "ETF"] | None = None
+
+    @property
+    def time_zones(self) -> tuple[str, ...]:
+        """Whose days its bars may be: the US exchanges', or UTC's where it trades every day."""
+        return ("UTC",) if self.frequency == "calendar_day" else ("America/New_York", "America/Chicago")
 
 
 class Series(_Observed):
@@ -113,7 +121,7 @@ class Catalog(Entry):
 
     def symbols_frame(self) -> pl.DataFrame:
         """One row per symbol, the columns of core.symbols."""
-        return pl.DataFrame([s.model_dump() for s in self.symbol], infer_schema_length=None)
+        return pl.DataFrame([s.model_dump(exclude=_IDENTITY) for s in self.symbol], infer_schema_length=None)
 
     def series_frame(self) -> pl.DataFrame:
         """One row per series, the columns of core.series."""

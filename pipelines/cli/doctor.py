@@ -26,7 +26,7 @@ from pipelines.home import Home
 from pipelines.settings import Settings
 from pipelines.sources import farside, fred, nyfed
 from pipelines.sources.errors import KeyRejected, SourceError
-from pipelines.sources.http import USER_AGENT, Clock, Pace, Policy, SystemClock, looks_like_html
+from pipelines.sources.http import USER_AGENT, Clock, Pace, RetryPolicy, SystemClock, looks_like_html
 from pipelines.sources.live import LiveConfig
 
 TIMEOUT_SECONDS = 10.0
@@ -227,7 +227,7 @@ def fred_key(config: LiveConfig, clock: Clock) -> Finding:
     if len(shape) != KEY_LENGTH or not (shape.isalnum() and shape.islower()):
         told = f"set, but not {KEY_LENGTH} lower-case letters and digits"
         return Finding("FRED_API_KEY", False, told, f"{fred.GET_A_KEY}; look for quotes and spaces around it")
-    policy = Policy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
+    policy = RetryPolicy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
     client = fred.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
     try:
         client.get_series_info("DFF")

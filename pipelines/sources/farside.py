@@ -20,7 +20,7 @@ from assets.contracts.raw import FundFlows
 from assets.upstream import Fetched
 from pipelines.sources.answers import lost
 from pipelines.sources.errors import Malformed, Refused, SourceError
-from pipelines.sources.http import Clock, Http, Pace, Patience, Policy
+from pipelines.sources.http import Clock, Http, Pace, Patience, RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ OPTIONAL = "Nothing to do: ETF flows are optional and the next run asks again"
 class Farside:
     """The one page."""
 
-    def __init__(self, policy: Policy, clock: Clock, *, base_url: str | None = None) -> None:
+    def __init__(self, policy: RetryPolicy, clock: Clock, *, base_url: str | None = None) -> None:
         """base_url: a loopback server in tests."""
         self._policy = policy
         self._clock = clock

@@ -59,7 +59,7 @@ from pipelines.sources.http import (
     Http,
     Pace,
     Patience,
-    Policy,
+    RetryPolicy,
     error_for_status,
     not_data,
     retry_after_seconds,
@@ -108,7 +108,7 @@ class Reply:
 class KeyedFred(fredapi.Fred):  # type: ignore[misc]
     """fredapi, asking with a timeout, at a measured pace, in typed errors, and without showing its key."""
 
-    def __init__(self, key: SecretStr, policy: Policy, pace: Pace, clock: Clock, base_url: str | None) -> None:
+    def __init__(self, key: SecretStr, policy: RetryPolicy, pace: Pace, clock: Clock, base_url: str | None) -> None:
         """The parent's set-up is skipped: it keeps the key in plain sight and sets a process-wide proxy."""
         self.api_key = ""
         self.proxies = None
@@ -232,7 +232,7 @@ class Fred:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: RetryPolicy,
         clock: Clock,
         *,
         key: SecretStr | None = None,

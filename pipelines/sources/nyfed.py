@@ -30,7 +30,7 @@ from pipelines.sources.errors import (
     SourceError,
     UnknownSeries,
 )
-from pipelines.sources.http import NEW_YORK, Breaker, Clock, Http, Pace, Patience, Policy, not_data
+from pipelines.sources.http import NEW_YORK, Breaker, Clock, Http, Pace, Patience, RetryPolicy, not_data
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class NyFed:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: RetryPolicy,
         clock: Clock,
         *,
         lookback_days: int = 14,

@@ -50,6 +50,15 @@ class FakeClock:
 
 
 # ------------------------------------------------------------------ Yahoo
+def _instrument(symbol: str) -> str:
+    """What Yahoo calls it, told from its notation."""
+    if symbol.endswith("-USD"):
+        return "CRYPTOCURRENCY"
+    if symbol.endswith(("=F", ".CBT")):
+        return "FUTURE"
+    return "INDEX" if symbol.startswith("^") or symbol.endswith(".NYB") else "ETF"
+
+
 @dataclass
 class YahooWorld:
     """Bars of any symbol from `first_day` on, made by a formula; the newest one is live while its day is open.
@@ -121,7 +130,7 @@ class YahooWorld:
         meta = {
             "currency": "USD",
             "symbol": symbol,
-            "instrumentType": "CRYPTOCURRENCY" if crypto else "INDEX",
+            "instrumentType": _instrument(symbol),
             "exchangeTimezoneName": "UTC" if crypto else "America/New_York",
             "timezone": "UTC" if crypto else "EST",
             "gmtoffset": 0,

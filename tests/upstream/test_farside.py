@@ -10,7 +10,7 @@ import pytest
 
 from assets.contracts.raw import FundFlows
 from pipelines.sources.farside import Farside, read_table
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from tests.upstream.loopback import Loopback, Request, answering, loopback
 from tests.upstream.services import FARSIDE, FakeClock, FarsideWorld
 
@@ -28,7 +28,7 @@ def server(tmp_path: Path) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def farside(server: Loopback, clock: FakeClock, policy: Policy) -> Farside:
+def farside(server: Loopback, clock: FakeClock, policy: RetryPolicy) -> Farside:
     return Farside(policy, clock, base_url=server.url(FARSIDE))
 
 

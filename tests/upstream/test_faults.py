@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from assets.catalog import Series, Symbol, load_catalog
 from assets.upstream import Fetched
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from pipelines.sources.live import LiveConfig, LiveUpstream
 from pipelines.sources.yahoo import sessions_between
 from tests.upstream.loopback import (
@@ -220,7 +220,7 @@ class World:
     server: Loopback
     clock: FakeClock
     folder: Path
-    policy: Policy  # a test of hanging shortens its timeout
+    policy: RetryPolicy  # a test of hanging shortens its timeout
     fred: FredWorld
     desk: NyFedWorld
     yahoo: YahooWorld
@@ -247,7 +247,7 @@ def weekly(first: date, count: int) -> list[tuple[date, date, float | None]]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: FakeClock, policy: Policy) -> Iterator[World]:
+def world(tmp_path: Path, clock: FakeClock, policy: RetryPolicy) -> Iterator[World]:
     yahoo = YahooWorld(clock, first_day=date(2026, 10, 1))
     fred = FredWorld(clock=clock)
     fred.vintages = {

@@ -28,7 +28,7 @@ from pipelines.sources.errors import (
     Unreachable,
 )
 from pipelines.sources.fred import Fred, days_back, join_vintages, read_csv
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from tests.upstream.conftest import Recordings
 from tests.upstream.loopback import CUT, DROP, HTML_200, Answer, Fault, Loopback, answering, loopback, status
 from tests.upstream.services import FRED, GRAPH, FakeClock, FredWorld
@@ -46,7 +46,7 @@ def series(name: str, *, revised: bool = False, frequency: str = "monthly") -> S
 class Office:
     """A FRED on loopback and the source that asks it."""
 
-    def __init__(self, server: Loopback, world: FredWorld, clock: FakeClock, policy: Policy) -> None:
+    def __init__(self, server: Loopback, world: FredWorld, clock: FakeClock, policy: RetryPolicy) -> None:
         self.server, self.world, self.clock, self.policy = server, world, clock, policy
 
     def source(self, key: str | None = KEY) -> Fred:
@@ -60,7 +60,7 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, clock: FakeClock, policy: Policy) -> Iterator[Office]:
+def office(tmp_path: Path, clock: FakeClock, policy: RetryPolicy) -> Iterator[Office]:
     world = FredWorld(key=KEY, clock=clock)
     with loopback(world.services(), tmp_path) as server:
         yield Office(server, world, clock, policy)
@@ -357,7 +357,7 @@ def test_no_object_with_the_key_in_its_address_outlives_a_failure(office: Office
     assert kept == []
 
 
-def test_an_unreachable_fred_is_told_without_the_key(clock: FakeClock, policy: Policy) -> None:
+def test_an_unreachable_fred_is_told_without_the_key(clock: FakeClock, policy: RetryPolicy) -> None:
     source = Fred(policy, clock, key=SecretStr(KEY), base_url="http://127.0.0.1:9/fred")
     (missing,) = source.macro_observations([series("X")], {}).missing
     assert "could not be reached" in missing.reason

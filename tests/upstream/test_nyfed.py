@@ -12,7 +12,7 @@ import pytest
 from assets.catalog import Series, load_catalog
 from assets.contracts.raw import MacroObservations, TreasuryOperations
 from pipelines.sources.errors import Malformed
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from pipelines.sources.nyfed import NyFed, operations
 from tests.upstream.conftest import Recordings
 from tests.upstream.loopback import Answer, Loopback, Request, answering, loopback
@@ -38,7 +38,7 @@ def server(tmp_path: Path) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def desk(server: Loopback, clock: FakeClock, policy: Policy) -> NyFed:
+def desk(server: Loopback, clock: FakeClock, policy: RetryPolicy) -> NyFed:
     return NyFed(policy, clock, base_url=server.url(NYFED, "/api"))
 
 
@@ -157,10 +157,10 @@ def test_a_window_without_any_observation_is_noted(server: Loopback, desk: NyFed
 
 
 def test_a_new_york_fed_that_hangs_costs_two_minutes_in_all(server: Loopback, clock: FakeClock) -> None:
-    desk = NyFed(Policy(), clock, base_url=server.url(NYFED, "/api"))
+    desk = NyFed(RetryPolicy(), clock, base_url=server.url(NYFED, "/api"))
 
     def silent_until_the_timeout(request: Request) -> Answer:
-        clock.sleep(Policy().timeout_seconds)
+        clock.sleep(RetryPolicy().timeout_seconds)
         return Answer("", 408)
 
     server.services[NYFED] = silent_until_the_timeout
