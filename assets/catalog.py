@@ -17,7 +17,7 @@ from pydantic import Field
 from assets.framework.entries import Entry, EntryError, line_of, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
-_IDENTITY = {"currency", "instrument"}  # what an answer must say of itself; of no use once it is stored
+_IDENTITY = {"currency", "instrument", "seasonally_adjusted"}  # said by answers, of no use once they are stored
 _MONTH_CODES = "FGHJKMNQUVXZ"
 
 
@@ -56,6 +56,7 @@ class Series(_Observed):
     source: Literal["fred", "nyfed"]
     unit: Literal["percent", "usd_mn", "usd_bn", "index_points"]
     frequency: Literal["calendar_day", "business_day", "weekly_wednesday", "weekly_friday", "monthly"]
+    seasonally_adjusted: bool = False
 
 
 class Futures(_Observed):
@@ -125,7 +126,7 @@ class Catalog(Entry):
 
     def series_frame(self) -> pl.DataFrame:
         """One row per series, the columns of core.series."""
-        return pl.DataFrame([s.model_dump() for s in self.series], infer_schema_length=None)
+        return pl.DataFrame([s.model_dump(exclude=_IDENTITY) for s in self.series], infer_schema_length=None)
 
     def pairs_frame(self) -> pl.DataFrame:
         """One row per pair, the columns of core.pairs."""

@@ -24,7 +24,7 @@ from curl_cffi.requests.exceptions import RequestException
 from pipelines.alerts import messenger
 from pipelines.home import Home
 from pipelines.settings import Settings
-from pipelines.sources import farside, fred, nyfed
+from pipelines.sources import farside, fred, fredapi_client, nyfed
 from pipelines.sources.errors import KeyRejected, SourceError
 from pipelines.sources.http import USER_AGENT, Clock, Pace, RetryPolicy, SystemClock, looks_like_html
 from pipelines.sources.live import LiveConfig
@@ -226,9 +226,9 @@ def fred_key(config: LiveConfig, clock: Clock) -> Finding:
     shape = key.get_secret_value()
     if len(shape) != KEY_LENGTH or not (shape.isalnum() and shape.islower()):
         told = f"set, but not {KEY_LENGTH} lower-case letters and digits"
-        return Finding("FRED_API_KEY", False, told, f"{fred.GET_A_KEY}; look for quotes and spaces around it")
+        return Finding("FRED_API_KEY", False, told, f"{fredapi_client.GET_A_KEY}; look for quotes and spaces around it")
     policy = RetryPolicy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
-    client = fred.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
+    client = fredapi_client.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
     try:
         client.get_series_info("DFF")
     except KeyRejected as error:

@@ -9,14 +9,29 @@ says of itself is the only word on it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from assets.catalog import Symbol
+from assets.catalog import Series, Symbol
 from assets.upstream import Note
 from pipelines.sources.errors import Malformed
 
+WORDINGS = {
+    "percent": ("Percent", r"percent|%"),
+    "index_points": ("Index", r"index.*"),
+    "usd_mn": ("Millions of U.S. Dollars", r"(millions|mil\.?) of (u\.?s\.? )?(dollars|\$)|usd_mn"),
+    "usd_bn": ("Billions of U.S. Dollars", r"(billions|bil\.?) of (u\.?s\.? )?(dollars|\$)|usd_bn"),
+    "calendar_day": ("Daily, 7-Day", r"daily.*|d|calendar_day"),
+    "business_day": ("Daily", r"daily.*|d|business_day"),
+    "weekly_wednesday": ("Weekly, Wednesday", r"weekly(, (as of|ending) wednesday)?|w|weekly_wednesday"),
+    "weekly_friday": ("Weekly, Friday", r"weekly(, (as of|ending) friday)?|w|weekly_friday"),
+    "monthly": ("Monthly", r"monthly.*|m"),
+    "adjusted": ("Seasonally Adjusted", r"seasonally adjusted.*|sa|saar"),
+    "not_adjusted": ("Not Seasonally Adjusted", r"not seasonally adjusted|nsa"),
+}
+"""How publishers word what the catalog says in a word: for people, and as a pattern of all that means the same."""
 LEAST_DAYS_TO_JUDGE = 4  # with fewer expected days, a hole and a coarser answer look the same
 
 
@@ -31,8 +46,8 @@ class OtherIdentity(Malformed):
 class Trait:
     """One thing an answer says of itself.
 
-    name: in one word. told: in a sentence, with {} for the value, for example `prices in {}`. said: None where the answer
-    is silent. expected: the values that are right.
+    name: in one word. told: in a sentence, with {} for the value, for example `prices in {}`. said: None where the
+    answer is silent. expected: the values that are right.
     """
 
     name: str
@@ -67,6 +82,24 @@ def symbol_traits(symbol: Symbol, said: Mapping[str, str]) -> list[Trait]:
     if symbol.instrument is not None:
         traits.append(Trait("type", "an instrument of type {}", said.get("instrumentType"), (symbol.instrument,)))
     return traits
+
+
+def series_traits(series: Series, said: Mapping[str, str]) -> list[Trait]:
+    """What a macro series must say of itself, in FRED's words. said: what it does say."""
+    adjusted = "adjusted" if series.seasonally_adjusted else "not_adjusted"
+    return [
+        Trait("id", "the series {}", said.get("id"), (series.id,)),
+        _worded("unit", "values in {}", said.get("units"), series.unit),
+        _worded("frequency", "observations of frequency {}", said.get("frequency"), series.frequency),
+        _worded("seasonal adjustment", "values that are {}", said.get("seasonal_adjustment"), adjusted),
+    ]
+
+
+def _worded(name: str, told: str, said: str | None, expected: str) -> Trait:
+    """A trait that a publisher words in more than one way."""
+    words, pattern = WORDINGS[expected]
+    right = said is not None and re.fullmatch(pattern, said.strip(), re.IGNORECASE)
+    return Trait(name, told, said, (said,) if said is not None and right else (words,))
 
 
 def coarser(present: Collection[date], expected: Iterable[date]) -> str | None:

@@ -583,6 +583,7 @@ def test_after_the_first_night_each_symbol_and_series_costs_one_request(world: W
         macro = upstream.macro_observations(CATALOG.series, stored)
         assert prices.missing == macro.missing == ()
     assert all(world.server.count(f"chart/{s.id}?") == 1 for s in CATALOG.symbol)
-    assert all(world.server.count(f"series_id={s.id}&") == 1 for s in FREDS)
+    assert all(world.server.count(f"/series?series_id={s.id}&") == 1 for s in FREDS)  # who it says it is
+    assert all(world.server.count(f"/series/observations?series_id={s.id}&") == 1 for s in FREDS)
     assert world.server.count(NYFED) == len(DESKS)
-    assert world.server.count() <= len(CATALOG.symbol) + len(CATALOG.series) + 2
+    assert world.server.count() <= len(CATALOG.symbol) + len(CATALOG.series) + len(FREDS) + 2

@@ -140,7 +140,7 @@ def test_each_series_is_asked_of_its_source_only(
     fetched = on_loopback(services, server, tmp_path, policy).macro_observations(asked, {})
     assert fetched.missing == ()
     assert series_of(fetched) == ["DFF", "WALCL", "EFFR", "SOMA_BILLS"]  # FRED's first, each source's in order
-    assert [server.count(host) for host in (FRED, NYFED)] == [2, 2]
+    assert [server.count(part) for part in ("/series?", "/series/observations", NYFED)] == [2, 2, 2]
 
 
 def test_a_source_that_is_not_asked_has_nothing_to_say(
