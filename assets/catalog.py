@@ -6,6 +6,7 @@ Here: the shape of an entry and the errors a typo ends in. Not here: the entries
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import Field, model_validator
 from assets.framework.entries import Entry, EntryError, line_of, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
+FLOWS = {"etf_flows.TOTAL", "etf_flows.FUNDS"}  # what a cross-check may name besides symbols and series
 _IDENTITY = {"currency", "instrument", "seasonally_adjusted"}  # said by answers, of no use once they are stored
 _MONTH_CODES = "FGHJKMNQUVXZ"
 
@@ -128,6 +130,31 @@ class Pair(Entry):
         return f"{self.asset}/{self.benchmark}"
 
 
+class CrossCheck(Entry):
+    """Two sides of one thing that must agree; catalog.toml says what the fields mean."""
+
+    id: str = Field(min_length=1)
+    left: str = Field(min_length=1)
+    right: str = Field(min_length=1)
+    relation: Literal["equal", "at_most", "at_least"] = "equal"
+    measure: Literal["level", "daily_return"] = "level"
+    tolerance: float = Field(ge=0)
+    tolerance_is_relative: bool = False
+    window_days: int = Field(default=90, ge=7)
+
+    def terms(self, side: str) -> list[tuple[int, str]]:
+        """One side as signed ids: `DGS10 - DGS2` is +DGS10 and -DGS2."""
+        first, *rest = re.split(r" ([+-]) ", side)
+        return [
+            (1, first),
+            *((-1 if sign == "-" else 1, term) for sign, term in zip(rest[::2], rest[1::2], strict=True)),
+        ]
+
+    def ids(self) -> set[str]:
+        """Everything it compares."""
+        return {id for side in (self.left, self.right) for _, id in self.terms(side)}
+
+
 class Catalog(Entry):
     """All entries, in the order of the file."""
 
@@ -136,6 +163,7 @@ class Catalog(Entry):
     series: tuple[Series, ...]
     futures: tuple[Futures, ...] = ()
     pair: tuple[Pair, ...]
+    cross_check: tuple[CrossCheck, ...] = ()
 
     def fetched(self) -> tuple[Symbol | Series | Futures, ...]:
         """Everything that is asked of an upstream by its id."""
@@ -178,6 +206,7 @@ def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
         ("series", [s.id for s in catalog.series]),
         ("futures", [f.id for f in catalog.futures]),
         ("pair", [p.id for p in catalog.pair]),
+        ("cross_check", [c.id for c in catalog.cross_check]),
     ):
         for position, entry in enumerate(ids):
             if entry in known:
@@ -193,3 +222,11 @@ def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
                     f"{path.name}, line {line}: pair {pair.id} names {end}, which is no symbol of the catalog; "
                     f"add a [[symbol]] entry or correct the name"
                 )
+    comparable = symbols | {s.id for s in catalog.series} | FLOWS
+    for position, check in enumerate(catalog.cross_check):
+        if unknown := check.ids() - comparable:
+            line = line_of(text, "cross_check", position)
+            raise CatalogError(
+                f"{path.name}, line {line}: cross_check {check.id} names {', '.join(sorted(unknown))}, which the catalog "
+                f"does not have; write ids as in their entries, with spaces around + and -"
+            )
