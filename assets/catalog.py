@@ -227,6 +227,6 @@ def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
         if unknown := check.ids() - comparable:
             line = line_of(text, "cross_check", position)
             raise CatalogError(
-                f"{path.name}, line {line}: cross_check {check.id} names {', '.join(sorted(unknown))}, which the catalog "
-                f"does not have; write ids as in their entries, with spaces around + and -"
+                f"{path.name}, line {line}: cross_check {check.id} names {', '.join(sorted(unknown))}, which the "
+                f"catalog does not have; write ids as in their entries, with spaces around + and -"
             )

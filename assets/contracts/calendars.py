@@ -42,7 +42,7 @@ class Calendars(Mart):
 def sentence(row: dict[str, object]) -> str:
     """What a person reads of a list that ends."""
     if row["complete_until"] is None:
-        return f"{row['calendar']}: nothing of it is known; affects {row['affects']}. {row['remedy']}"
+        return f"{row['calendar']}: nothing of it is known; affects {row['affects']}; {row['remedy']}"
     ends = f"{row['calendar']}: complete until {row['complete_until']}"
     falls = "too short since" if row["is_short"] else "too short from"
-    return f"{ends}, {falls} {row['falls_short_on']}; affects {row['affects']}. {row['remedy']}"
+    return f"{ends}, {falls} {row['falls_short_on']}; affects {row['affects']}; {row['remedy']}"

@@ -157,7 +157,7 @@ class RatePath(Mart):
     """What fed funds futures said on one day of one coming FOMC meeting, by the FedWatch method.
 
     Meetings of the next 18 months, up to the first missing contract or the end of the list of meetings: there the path
-    ends with one row without a rate, which says so. On the day of a meeting its own decision is still counted as to come.
+    ends with one row without a rate, which says why. On the day of a meeting its own decision is still to come.
     """
 
     chart = Chart(x="meeting_date", y=("expected_rate_pct",), newest="observed_on", mark="step")
