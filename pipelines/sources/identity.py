@@ -21,8 +21,8 @@ from pipelines.sources.errors import Malformed
 WORDINGS = {
     "percent": ("Percent", r"percent|%"),
     "index_points": ("Index", r"index.*"),
-    "usd_mn": ("Millions of U.S. Dollars", r"(millions|mil\.?) of (u\.?s\.? )?(dollars|\$)|usd_mn"),
-    "usd_bn": ("Billions of U.S. Dollars", r"(billions|bil\.?) of (u\.?s\.? )?(dollars|\$)|usd_bn"),
+    "usd_mn": ("Millions of U.S. Dollars", r"(millions|mil\.?) of (u\.?s\.? )?(dollars|\$|usd)|usd_mn"),
+    "usd_bn": ("Billions of U.S. Dollars", r"(billions|bil\.?) of (u\.?s\.? )?(dollars|\$|usd)|usd_bn"),
     "calendar_day": ("Daily, 7-Day", r"daily.*|d|calendar_day"),
     "business_day": ("Daily", r"daily.*|d|business_day"),
     "weekly_wednesday": ("Weekly, Wednesday", r"weekly(, (as of|ending) wednesday)?|w|weekly_wednesday"),
