@@ -16,7 +16,7 @@ from assets.framework.contract import RawTable, Table
 from assets.framework.rows import Rows
 from assets.upstream import Missing
 
-AS_EXPECTED = "inputs_are_as_new_as_expected"
+AS_EXPECTED = "all_is_as_expected"
 _RAW_TOLERANCE = 0.05  # upstreams send a bad row now and then; a flood of them means something else is wrong
 
 
@@ -42,7 +42,9 @@ def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     if contract.has_concerns():
         named.append(
             dg.AssetCheckSpec(
-                AS_EXPECTED, asset=key, description="Every input that this table tells of is as new as it should be."
+                AS_EXPECTED,
+                asset=key,
+                description="All is as a person expects it; what is not, the check says in words.",
             )
         )
     return [*named, *rule_checks.specs(contract, key)]
@@ -72,7 +74,7 @@ def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
                 check_name=AS_EXPECTED,
                 passed=not concerns,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(concerns) or "all series are as new as they should be",
+                description="; ".join(concerns) or "all is as expected",
             )
         )
     return [*results, *rule_checks.of_rows(contract, rows, results[0].severity)]
