@@ -8,6 +8,8 @@ The asset bodies carry no return annotation: with one, Dagster takes the value f
 """
 
 import inspect
+import linecache
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from sqlglot import exp
 from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.framework import checks
 from assets.framework.contract import Mart, RawTable, Table
+from assets.framework.errors import KnownFault
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
 from assets.framework.step_failure import in_one_sentence
@@ -44,6 +47,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 READS: dict[str, set[str]] = {}
 """The tables that each `@table` reads, by table name."""
+
+
+class NoSqlFound(KnownFault):
+    """An installation lacks its SELECTs."""
 
 
 class Horizon(Protocol):
@@ -83,7 +90,13 @@ class Place:
 
     @classmethod
     def of(cls, thing: type | Callable[..., object]) -> "Place":
-        return cls(Path(inspect.getfile(thing)), inspect.getsourcelines(thing)[1])
+        """Its file and line; `inspect.getsourcelines` would parse the file anew for every class of it."""
+        file = inspect.getfile(thing)
+        if not isinstance(thing, type):
+            return cls(Path(file), thing.__code__.co_firstlineno)
+        begins = re.compile(rf"class {thing.__name__}\b")
+        numbers = (n for n, line in enumerate(linecache.getlines(file), 1) if begins.match(line))
+        return cls(Path(file), next(numbers, 1))
 
     def __str__(self) -> str:
         house = SQL_FOLDER.parent
@@ -166,8 +179,14 @@ def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:
-    """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT."""
-    return [_sql_table(path) for path in sorted(folder.glob("*/*.sql"))]
+    """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT.
+
+    Raises NoSqlFound where there is none: an installation without its SELECTs would publish half of the marts.
+    """
+    models = sorted(folder.glob("*/*.sql"))
+    if not models:
+        raise NoSqlFound(f"no SELECT lies in {folder}/*/*.sql; install Recouple anew, its files did not come along")
+    return [_sql_table(path) for path in models]
 
 
 def _sql_table(path: Path) -> AssetsDefinition:
