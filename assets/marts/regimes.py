@@ -35,7 +35,13 @@ def regime_spells(correlation_regimes: pl.DataFrame, session_prices: pl.DataFram
 
 def _of_pair(returns: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     """The pair's rows, from the session on which the filter had seen enough to say more than its prior."""
-    from quant.regimes import COUPLED, DECOUPLED, INVERSE, RegimeParameters, filter_regimes  # compiles; loaded by the run, not by the definitions
+    from quant.regimes import (
+        COUPLED,
+        DECOUPLED,
+        INVERSE,
+        RegimeParameters,
+        filter_regimes,
+    )  # compiles; loaded by the run, not by the definitions
 
     parameters = RegimeParameters(leave_below=LEAVE_BELOW)
     names = {COUPLED: "coupled", DECOUPLED: "decoupled", INVERSE: "inverse"}

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -31,7 +32,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+HOUSE = Path(__file__).parents[2]  # the rooms, in a checkout as in a wheel; see recouple.py
+
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"recouple {version('recouple')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="which version this is")
+    ] = False,
+) -> None: ...
 
 
 @app.command()
@@ -67,7 +84,8 @@ def dev(port: Annotated[int, typer.Option(help="where the UI listens on 127.0.0.
     settings = _settings()
     dagster_home(settings.home)
     program = Path(sys.executable).with_name("dg")
-    os.execv(program, [str(program), "dev", "--host", "127.0.0.1", "--port", str(port)])
+    workspace = HOUSE / "workspace.yaml"
+    os.execv(program, [str(program), "dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)])
 
 
 @app.command()
@@ -125,7 +143,9 @@ def dictionary(
     import assets.contracts  # noqa: F401  the tables describe themselves once they are loaded
     from assets.framework.dictionary import dictionary as written
 
-    path = Path(__file__).parents[2] / "docs" / "data_dictionary.md"
+    path = HOUSE / "docs" / "data_dictionary.md"
+    if not path.parent.is_dir():
+        raise KnownFault(f"no folder {path.parent}: the dictionary belongs to a checkout; run this in one")
     if not check:
         path.write_text(written(), encoding="utf-8")
         typer.echo(f"written: {path}")
