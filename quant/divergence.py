@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Outcome = Literal["follower_recovered", "leader_fell", "open"]
 
+DEPTH = 0.20  # this far below its record a follower lags, and a leader has fallen
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -35,7 +37,7 @@ def divergence_episodes(
     follower_is_record: NDArray[np.bool_],
     follower_drawdown: NDArray[np.float64],
     *,
-    depth: float = 0.20,
+    depth: float = DEPTH,
 ) -> list[Episode]:
     """Episodes in which the leader sets record closes while the follower stands `depth` or more below its own.
 

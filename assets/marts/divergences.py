@@ -13,6 +13,7 @@ import polars as pl
 from assets.catalog import Catalog
 from assets.contracts.market import DivergenceEpisodes
 from assets.framework.table import table
+from quant.divergence import Episode
 from quant.divergence import divergence_episodes as find_episodes
 
 _SCHEMA = {
@@ -32,21 +33,19 @@ _SCHEMA = {
 def divergence_episodes(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Every episode of every pair, whichever of the two leads."""
     states = market_state.join(sessions, on="session", how="semi").sort("session")
-    directions = [d for p in catalog.pair for d in ((p.benchmark, p.asset), (p.asset, p.benchmark))]
-    rows = [row for leader, follower in directions for row in _episodes(states, leader, follower)]
+    rows = [row for leader, follower in directions(catalog) for row in _episodes(states, leader, follower)]
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
+def directions(catalog: Catalog) -> list[tuple[str, str]]:
+    """Every catalog pair both ways, as leader and follower."""
+    return [d for p in catalog.pair for d in ((p.benchmark, p.asset), (p.asset, p.benchmark))]
+
+
 def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict[str, object]]:
-    a, b = (states.filter(symbol=s).select("session", "drawdown", _record_since("session")) for s in (leader, follower))
-    joint = a.join(b, on="session", suffix="_follower")
+    joint = joint_states(states, leader, follower)
     session = joint["session"]
-    for e in find_episodes(
-        joint["is_record"].to_numpy(),
-        joint["drawdown"].to_numpy(),
-        joint["is_record_follower"].to_numpy(),
-        joint["drawdown_follower"].to_numpy(),
-    ):
+    for e in episodes_of(joint):
         yield {
             "leader": leader,
             "follower": follower,
@@ -58,6 +57,25 @@ def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict
             "outcome": e.outcome,
             "sessions": e.sessions,
         }
+
+
+def joint_states(states: pl.DataFrame, leader: str, follower: str) -> pl.DataFrame:
+    """Drawdowns, prices and records of both on the sessions both have."""
+    a, b = (
+        states.filter(symbol=s).select("session", "close", "drawdown", _record_since("session"))
+        for s in (leader, follower)
+    )
+    return a.join(b, on="session", suffix="_follower", maintain_order="left")
+
+
+def episodes_of(joint: pl.DataFrame) -> list[Episode]:
+    """The episodes of one direction, as row numbers of its joint states."""
+    return find_episodes(
+        joint["is_record"].to_numpy(),
+        joint["drawdown"].to_numpy(),
+        joint["is_record_follower"].to_numpy(),
+        joint["drawdown_follower"].to_numpy(),
+    )
 
 
 def _record_since(session: str) -> pl.Expr:
