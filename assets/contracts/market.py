@@ -156,8 +156,8 @@ class LagHistory(Mart):
     )
     explained_share = number(
         "fraction",
-        "(coupled_return - leader_return) / (follower_return - leader_return) within 0 and 1: the share of the gap that "
-        "daily coupling leaves by itself; null where the follower is not behind since the first session",
+        "(coupled_return - leader_return) / (follower_return - leader_return) within 0 and 1: the share of the gap "
+        "that daily coupling leaves by itself; null where the follower is not behind since the first session",
         nullable=True,
         min=0,
         max=1,

@@ -15,6 +15,7 @@ from quant.trailing import trailing_zscore
 
 GAPS = (63, 126, 252)
 PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
+EDGE = 1.0  # standard deviations at which a gap counts as leading or lagging
 
 
 @table(RelativeStrength)
@@ -41,5 +42,5 @@ def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
 
 
 def _state(score: pl.Expr) -> pl.Expr:
-    leading = pl.when(score >= 1).then(pl.lit("leading"))
-    return leading.when(score <= -1).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))
+    leading = pl.when(score >= EDGE).then(pl.lit("leading"))
+    return leading.when(score <= -EDGE).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))
