@@ -116,6 +116,11 @@ class Marts:
         return self.until or date.fromisoformat(self.manifest["as_of"])
 
     @property
+    def historical(self) -> bool:
+        """Computed as of an earlier day, on request."""
+        return Run(self.folder).historical
+
+    @property
     def simulated(self) -> bool:
         """Nothing here is real."""
         return bool(self.manifest["simulated"])
