@@ -7,6 +7,7 @@ Here: the asset that looks at every catalog pair in both directions. Not here: w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import polars as pl
 
@@ -60,12 +61,19 @@ def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict
 
 
 def joint_states(states: pl.DataFrame, leader: str, follower: str) -> pl.DataFrame:
-    """Drawdowns, prices and records of both on the sessions both have."""
+    """Prices, drawdowns and records of both from the first session of both on, NaN where one has no close.
+
+    A session without a close of one of the two is a session all the same: the other may end an episode on it.
+    """
     a, b = (
-        states.filter(symbol=s).select("session", "close", "drawdown", _record_since("session"))
-        for s in (leader, follower)
+        states.filter(symbol=s).select("session", "close", "drawdown", _record_since()) for s in (leader, follower)
     )
-    return a.join(b, on="session", suffix="_follower", maintain_order="left")
+    joint = a.join(b, on="session", how="full", suffix="_follower", coalesce=True).sort("session")
+    first = max(a["session"][0], b["session"][0]) if a.height and b.height else date.max
+    return joint.filter(pl.col("session") >= first).with_columns(
+        pl.col("is_record", "is_record_follower").fill_null(False),
+        pl.col("close", "close_follower", "drawdown", "drawdown_follower").fill_null(float("nan")),
+    )
 
 
 def episodes_of(joint: pl.DataFrame) -> list[Episode]:
@@ -78,7 +86,7 @@ def episodes_of(joint: pl.DataFrame) -> list[Episode]:
     )
 
 
-def _record_since(session: str) -> pl.Expr:
+def _record_since() -> pl.Expr:
     """A record close was set on the session or on a day since the one before (crypto trades on weekends)."""
-    previous = pl.col(session).shift(1)
-    return (pl.col("record_session") > previous).fill_null(True).alias("is_record")
+    since = pl.col("record_session") > pl.col("session").shift(1)
+    return since.fill_null(pl.col("is_record_close")).alias("is_record")

@@ -16,7 +16,7 @@ from assets.catalog import Catalog
 from assets.contracts.market import LagHistory
 from assets.framework.table import table
 from assets.marts.divergences import directions, episodes_of, joint_states
-from quant.divergence import DEPTH, Episode
+from quant.divergence import Episode, sets_apart
 from quant.durations import BoolArray, FloatArray, IntArray, median, outlasting, survival
 from quant.regression import trailing_beta
 
@@ -57,7 +57,7 @@ def lag_history(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Cat
 def _lags(states: pl.DataFrame, catalog: Catalog) -> Iterator[_Lag]:
     for leader, follower in directions(catalog):
         joint = joint_states(states, leader, follower).with_columns(
-            pl.col("close", "close_follower").forward_fill(), pl.col("drawdown", "drawdown_follower").forward_fill()
+            pl.col("close", "close_follower").fill_nan(None).forward_fill()
         )
         own, led = (np.diff(np.log(joint[c].to_numpy()), prepend=np.nan) for c in ("close_follower", "close"))
         beta = trailing_beta(own, led, window=_BETA_SESSIONS, min_observations=_BETA_NEEDED)
@@ -72,6 +72,7 @@ def _life(lag: _Lag, number: int) -> pl.DataFrame:
     stop = lag.joint.height if lag.episode.end is None else lag.episode.end + 1
     life = lag.joint[start:stop]
     rows = life.height
+    apart = sets_apart(*(life[c].to_numpy() for c in ("is_record", "drawdown", "drawdown_follower")))
     coupled = np.concatenate([[0.0], np.cumsum(lag.coupled[start + 1 : stop])])
     leader, follower = ((life[c] / life[c][0]).log() for c in ("close", "close_follower"))
     gap = (follower - leader).to_numpy()
@@ -86,10 +87,8 @@ def _life(lag: _Lag, number: int) -> pl.DataFrame:
             "start_session": life["session"][0],
             "outcome": ["open"] * (rows - 1) + [lag.episode.outcome],
             "sessions": np.arange(1, rows + 1),
-            "leader_record_closes": (life["is_record"] & (life["drawdown_follower"] <= -DEPTH))
-            .cast(pl.Int64)
-            .cum_sum(),
-            "follower_max_drawdown": life["drawdown_follower"].cum_min(),
+            "leader_record_closes": np.cumsum(apart),
+            "follower_max_drawdown": life["drawdown_follower"].fill_nan(None).forward_fill().cum_min(),
             "leader_return": leader,
             "follower_return": follower,
             "coupled_return": pl.Series(coupled).fill_nan(None),
