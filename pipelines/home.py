@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-
 _AS_OF = "as_of"  # the folder of trees of chosen days
 
 

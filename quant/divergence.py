@@ -63,7 +63,7 @@ def sets_apart(
     *,
     depth: float = DEPTH,
 ) -> NDArray[np.bool_]:
-    """The rows on which the leader sets a record close, has not fallen since, and the follower stands far below its own."""
+    """Rows on which the leader sets a record close and has not fallen since, and the follower stands far below."""
     return leader_is_record & (leader_drawdown > -depth) & (follower_drawdown <= -depth)
 
 

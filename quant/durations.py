@@ -23,7 +23,7 @@ def survival(durations: IntArray, ended: BoolArray) -> tuple[IntArray, FloatArra
         raise ValueError(f"survival: {durations.shape} durations, but {ended.shape} that ended or not")
     lengths, ends = np.unique(durations[ended], return_counts=True)
     at_risk = len(durations) - np.searchsorted(np.sort(durations), lengths)
-    return lengths, np.cumprod(1 - ends / at_risk)
+    return lengths, np.cumprod(1 - ends / at_risk, dtype=np.float64)
 
 
 def outlasting(lengths: IntArray, shares: FloatArray, length: int) -> float:

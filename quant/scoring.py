@@ -48,7 +48,7 @@ def skill_interval(
 
 @dataclass(frozen=True)
 class SkillSoFar:
-    """Skill of all forecasts scored by each row, with how many they are and its 95% interval; NaN before it is known."""
+    """Skill of all forecasts scored by each row, their number and its 95% interval; NaN before it is known."""
 
     scored: IntArray
     skill: FloatArray

@@ -65,9 +65,7 @@ def joint_states(states: pl.DataFrame, leader: str, follower: str) -> pl.DataFra
 
     A session without a close of one of the two is a session all the same: the other may end an episode on it.
     """
-    a, b = (
-        states.filter(symbol=s).select("session", "close", "drawdown", _record_since()) for s in (leader, follower)
-    )
+    a, b = (states.filter(symbol=s).select("session", "close", "drawdown", _record_since()) for s in (leader, follower))
     joint = a.join(b, on="session", how="full", suffix="_follower", coalesce=True).sort("session")
     first = max(a["session"][0], b["session"][0]) if a.height and b.height else date.max
     return joint.filter(pl.col("session") >= first).with_columns(

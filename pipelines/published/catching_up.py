@@ -34,7 +34,7 @@ def verdict(row: Row) -> str:
         return f"{_capital(scored)} at this horizon did better than the size of the gap alone ({skill})."
     if high < 0:
         return f"No foresight: {scored} at this horizon did worse than the size of the gap alone ({skill})."
-    return f"No foresight beyond the size of the gap: {scored} at this horizon cannot be told from a random walk ({skill})."
+    return f"No foresight beyond the size of the gap: {scored} here cannot be told from a random walk ({skill})."
 
 
 def _what(facts: Facts, row: Row) -> str:
@@ -56,8 +56,8 @@ def _at_the_end(facts: Facts, row: Row) -> str:
 
 def _within(facts: Facts, row: Row) -> str:
     return (
-        f"At any close within {HORIZON} sessions, which is easier: {chance(row['probability_within_random_walk'])} by a "
-        f"random walk{_of_the_same_days(row)}."
+        f"At any close within {HORIZON} sessions, which is easier: "
+        f"{chance(row['probability_within_random_walk'])} by a random walk{_of_the_same_days(row)}."
     )
 
 
@@ -73,7 +73,8 @@ def _alike(facts: Facts, row: Row) -> str:
             f"{facts.name(row['follower'])} behind by a like gap"
         )
     return (
-        f"{percent(row['reference_rate'], 0)} of {row['reference_days']} earlier days with {facts.name(row['follower'])} behind by "
+        f"{percent(row['reference_rate'], 0)} of {row['reference_days']} earlier days with "
+        f"{facts.name(row['follower'])} behind by "
         f"between half and twice as much ({row['reference_independent']} of them further apart than the horizon)"
     )
 

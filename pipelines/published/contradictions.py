@@ -1,8 +1,8 @@
 """A reading held against the marts: nothing that they do not bear may be said.
 
-Here: matching each text with the grammar of what may be said, comparing every slot with the mart's value, and words that
-may not be said at all. A text that no sentence of the grammar matches is itself a contradiction. Not here: the sentences
-that may be said (published.grammar), the values (published.truth).
+Here: matching each text with the grammar of what may be said, comparing every slot with the mart's value, and words
+that may not be said at all. A text that no sentence of the grammar matches is itself a contradiction. Not here: the
+sentences that may be said (published.grammar), the values (published.truth).
 """
 
 from __future__ import annotations
@@ -149,14 +149,14 @@ def _agrees(form: str, written: str, value: Any, truth: Truth) -> bool:
     if value is None:
         return False
     if form in ("date", "since"):
-        return _day(written) == value
+        return bool(_day(written) == value)
     if form == "name":
-        return written.removeprefix("the ").removeprefix("The ") == truth.names.get(value)
+        return bool(written.removeprefix("the ").removeprefix("The ") == truth.names.get(value))
     if form in ("word", "words"):
-        return written == value
+        return bool(written == value)
     if form == "sure":
         low, high = _SURE[written]
-        return low <= value <= high
+        return bool(low <= value <= high)
     if form == "chance" and written.startswith(("less", "more")):
         return bool(value <= 0.01 if written.startswith("less") else value >= 0.99)
     if form == "bound" and written.startswith("just"):
@@ -171,7 +171,7 @@ def _close(written: str, value: float) -> bool:
     digits = len(figure.partition(".")[2])
     if written.startswith("+") and value < -(10**-digits) / 2:
         return False
-    return abs(float(figure) - value) <= 0.5 * 10**-digits + 1e-9 * max(1.0, abs(value))
+    return bool(abs(float(figure) - value) <= 0.5 * 10.0**-digits + 1e-9 * max(1.0, abs(value)))
 
 
 def _day(written: str) -> date | None:

@@ -233,8 +233,8 @@ GRAMMAR: Mapping[str, tuple[Said, ...]] = {
                     lambda v: v["signal.skill_so_far_ci95_high"] < 0,
                 ),
                 (
-                    "No foresight beyond the size of the gap: {signal.forecasts_scored:number} earlier forecast[?s?] at this "
-                    "horizon cannot be told from a random walk",
+                    "No foresight beyond the size of the gap: {signal.forecasts_scored:number} earlier forecast[?s?] here "
+                    "cannot be told from a random walk",
                     lambda v: v["signal.skill_so_far_ci95_low"] <= 0 <= v["signal.skill_so_far_ci95_high"],
                 ),
             )
@@ -312,8 +312,8 @@ WOULD_CHANGE = (
     *(
         Said(
             f"The Fed decides on {what}, or on nothing until after {{change.hold_after:date}}: the policy cycle ends.",
-            lambda v, cycle=cycle: v["decision.cycle"] == cycle,
-        )  # type: ignore[misc]
+            lambda v, cycle=cycle: v["decision.cycle"] == cycle,  # type: ignore[misc]
+        )
         for cycle, what in (("easing", "a hike"), ("tightening", "a cut"))
     ),
     Said("The Fed changes its target: the policy cycle is no longer hold.", lambda v: v["decision.cycle"] == "hold"),

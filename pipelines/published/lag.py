@@ -95,8 +95,8 @@ def _explained(facts: Facts, lag: Row) -> str:
         signed_percent(math.expm1(lag[f"{c}_return"])) for c in ("leader", "follower", "coupled")
     )
     return (
-        f"Since that day {facts.name(lag['leader'])} has moved {leader} and {facts.name(lag['follower'])} {follower}; its "
-        f"daily link alone would have moved it {coupled}. Daily coupling explains {percent(lag['explained_share'], 0)} "
+        f"Since that day {facts.name(lag['leader'])} has moved {leader} and {facts.name(lag['follower'])} {follower}; "
+        f"its daily link alone would have moved it {coupled}. Daily coupling explains {percent(lag['explained_share'], 0)} "
         f"of the gap."
     )
 
@@ -126,16 +126,18 @@ def would_change(facts: Facts) -> Iterator[str]:
         follower, leader = rows[lag["follower"]], rows[lag["leader"]]
         yield (
             f"{_capital(facts.name(lag['follower']))} closes above {number(follower['record_close'])}, "
-            f"{signed_percent(_to(follower, 1.0))} from its close of {day(follower['session'])}: the lag ends, recovered."
+            f"{signed_percent(_to(follower, 1.0))} from its close of {day(follower['session'])}: "
+            f"the lag ends, recovered."
         )
         yield (
             f"{_capital(facts.name(lag['leader']))} closes at or below "
-            f"{number(leader['record_close'] * (1 + FAR_BELOW))}, {signed_percent(_to(leader, 1 + FAR_BELOW))} from its "
-            f"close of {day(leader['session'])}: the lag ends with the leader's fall."
+            f"{number(leader['record_close'] * (1 + FAR_BELOW))}, {signed_percent(_to(leader, 1 + FAR_BELOW))} "
+            f"from its close of {day(leader['session'])}: the lag ends with the leader's fall."
         )
     elif facts.asset and facts.benchmark:
         yield (
-            f"One of the two sets a record close while the other stands {DEPTH:.0%} or more below its own: a lag begins. "
+            f"One of the two sets a record close while the other stands {DEPTH:.0%} or more below its own: "
+            f"a lag begins. "
             f"{facts.pair.asset_name} stood {percent(facts.asset['drawdown'])} from its record on "
             f"{day(facts.asset['session'])}, the {facts.pair.benchmark_name} {percent(facts.benchmark['drawdown'])} on "
             f"{day(facts.benchmark['session'])}."

@@ -45,8 +45,8 @@ def would_change(facts: Facts) -> Iterator[str]:
     if facts.regime:
         label = facts.regime["regime"]
         yield (
-            f"The probability of {label}, {chance(facts.regime[f'p_{label}'])} on {day(facts.regime['session'])}, falls "
-            f"below {RULE.leave_below:.0%}: the regime is then whichever is likeliest."
+            f"The probability of {label}, {chance(facts.regime[f'p_{label}'])} on {day(facts.regime['session'])}, "
+            f"falls below {RULE.leave_below:.0%}: the regime is then whichever is likeliest."
         )
 
 

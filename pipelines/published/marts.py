@@ -21,7 +21,6 @@ from assets.catalog import load_catalog
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
 
-
 KNOWN_ON = {
     "market_state": "session",
     "rolling_correlations": "session",

@@ -12,7 +12,7 @@ published.contradictions holds every reading against them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -109,8 +109,8 @@ def _sentences(now: Facts) -> Iterator[Sentence]:
 
 def _figures(now: Facts, week: Facts | None) -> Iterator[Figure]:
     for name, mine, theirs in (
-        (now.pair.asset_name, now.asset, week and week.asset),
-        (now.pair.benchmark_name, now.benchmark, week and week.benchmark),
+        (now.pair.asset_name, now.asset, week.asset if week else None),
+        (now.pair.benchmark_name, now.benchmark, week.benchmark if week else None),
     ):
         if mine:
             yield Figure(
@@ -125,7 +125,7 @@ def _figures(now: Facts, week: Facts | None) -> Iterator[Figure]:
             "Daily link",
             f"{label} {chance(now.regime[f'p_{label}'])}",
             _interval(now),
-            _before(week and week.regime, lambda row: f"{row['regime']} {chance(row['p_' + row['regime']])}"),
+            _before(week.regime if week else None, lambda row: f"{row['regime']} {chance(row['p_' + row['regime']])}"),
         )
     elif now.correlation:
         yield Figure(f"Correlation, {WINDOW} sessions", number(now.correlation["correlation"], 2), _interval(now))
@@ -134,7 +134,7 @@ def _figures(now: Facts, week: Facts | None) -> Iterator[Figure]:
             "Trend gap, 63 sessions",
             signed_percent(math.expm1(now.trend["gap_63d"])),
             f"{now.trend['trend_state'] or 'not rated'} on {day(now.trend['session'])}",
-            _before(week and week.trend, lambda row: signed_percent(math.expm1(row["gap_63d"]))),
+            _before(week.trend if week else None, lambda row: signed_percent(math.expm1(row["gap_63d"]))),
         )
     yield from _odds(now, week)
     yield from _fed(now, week)
@@ -143,14 +143,14 @@ def _figures(now: Facts, week: Facts | None) -> Iterator[Figure]:
 def _odds(now: Facts, week: Facts | None) -> Iterator[Figure]:
     row = now.signal
     if row:
+        then = week.signal if week else None
+        same = then if then and then["follower"] == row["follower"] else None
         yield Figure(
             f"Chance to have caught up at the end of {HORIZON} sessions",
             chance(row["probability_catch_up"]),
             f"{now.pair.names[row['follower']]} on {day(row['session'])}; random walk "
             f"{chance(row['probability_random_walk'])}",
-            _before(week and week.signal, lambda then: chance(then["probability_catch_up"]))
-            if week and week.signal and week.signal["follower"] == row["follower"]
-            else "",
+            _before(same, lambda then: chance(then["probability_catch_up"])),
         )
 
 
@@ -163,7 +163,7 @@ def _fed(now: Facts, week: Facts | None) -> Iterator[Figure]:
             "Fed target",
             _target(row),
             f"{row['action']} on {day(row['meeting_date'])}{outlook}",
-            _before(week and week.decision, _target),
+            _before(week.decision if week else None, _target),
         )
     if now.liquidity:
         row = now.liquidity
@@ -173,7 +173,7 @@ def _fed(now: Facts, week: Facts | None) -> Iterator[Figure]:
             "Net liquidity, USD bn",
             number(row["net_liquidity_usd_bn"]),
             f"on {day(row['date'])}{since}",
-            _before(week and week.liquidity, lambda then: number(then["net_liquidity_usd_bn"])),
+            _before(week.liquidity if week else None, lambda then: number(then["net_liquidity_usd_bn"])),
         )
 
 
@@ -189,5 +189,5 @@ def _interval(now: Facts) -> str:
     return f"correlation {number(row['correlation'], 2)}{known}, on {day(row['session'])}"
 
 
-def _before(row: Mapping[str, Any] | None, write: Any) -> str:
+def _before(row: Mapping[str, Any] | None, write: Callable[[Mapping[str, Any]], str]) -> str:
     return f"a week before: {write(row)}" if row else ""

@@ -83,7 +83,7 @@ class _Ledger:
             values = Values(as_of=day)
             for name, row in self._rows(day).items():
                 values |= {f"{name}.{column}": value for column, value in row.items() if value is not None}
-            self._days[day] = _derived(values, self._gaps(day)) | self._lags(values, day)
+            self._days[day] = Values(_derived(values, self._gaps(day)) | self._lags(values, day))
         return self._days[day]
 
     def _rows(self, day: date) -> dict[str, dict[str, Any]]:
@@ -178,7 +178,7 @@ def _derived(v: Values, gaps: np.ndarray[Any, Any]) -> Values:
         made["edges.lagging"], made["edges.leading"] = mean - deviation, mean + deviation
     if "change.meeting_date" in v:
         made |= _since_change(v["change.meeting_date"], v["as_of"])
-    return made | _to_catch_up(v) | _ends_of_the_lag(v)
+    return Values(made | _to_catch_up(v) | _ends_of_the_lag(v))
 
 
 def _since_change(meeting: date, as_of: date) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -169,7 +170,7 @@ def test_every_kind_of_contradiction_is_planted() -> None:
 
 def test_yesterdays_reading_contradicts_todays_marts(marts: Marts) -> None:
     sessions = marts.states(marts.pair.benchmark)["session"].tail(60).to_list()
-    for before, day in zip(sessions, sessions[1:], strict=False):
+    for before, day in itertools.pairwise(sessions):
         assert contradictions(read(marts.at(before)), next(truths(marts, [day])))
 
 
