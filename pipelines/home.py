@@ -31,6 +31,16 @@ class Run:
         """The page in one picture."""
         return self.folder / "brief.png"
 
+    @property
+    def meta(self) -> Path:
+        """The rows of `_meta`; without the underscore, which would hide the file from Spark."""
+        return self.folder / "meta.parquet"
+
+    @property
+    def database(self) -> Path:
+        """All marts as tables of one DuckDB file, for tools that cannot see the folder."""
+        return self.folder / "recouple.duckdb"
+
     def mart(self, name: str) -> Path:
         """One mart's rows."""
         return self.folder / f"{name}.parquet"
@@ -63,6 +73,11 @@ class Tree:
         return self.marts / "published.csv"
 
     @property
+    def marts_lock(self) -> Path:
+        """Held by the process that changes which run is in force."""
+        return self.marts / ".lock"
+
+    @property
     def manifest(self) -> Path:
         """The link to the manifest of the run in force."""
         return self.root / "manifest.json"
@@ -73,8 +88,13 @@ class Tree:
         return self.root / "serving.duckdb"
 
     @property
+    def serving_wal(self) -> Path:
+        """What a client leaves that writes into the serving database; there should be none."""
+        return self.root / "serving.duckdb.wal"
+
+    @property
     def serving_mark(self) -> Path:
-        """Which views the serving database was made with."""
+        """Which views the serving database was made with, and what it holds."""
         return self.root / ".serving-views"
 
     def staging(self, name: str) -> Path:

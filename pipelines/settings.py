@@ -46,7 +46,7 @@ class Settings(BaseModel):
         return cls(
             source=source,  # type: ignore[arg-type]
             files=_files(source, environ.get("RECOUPLE_FILES")),
-            home=Path(environ.get("RECOUPLE_HOME") or "data").absolute(),
+            home=_home(environ.get("RECOUPLE_HOME") or "data"),
             as_of=_day("RECOUPLE_AS_OF", environ.get("RECOUPLE_AS_OF")),
             fred_api_key=SecretStr(key) if key else None,
             alert_urls=tuple(SecretStr(url) for url in environ.get("RECOUPLE_ALERT_URLS", "").split()),
@@ -74,6 +74,18 @@ class Settings(BaseModel):
     def tree(self) -> Path:
         """Where this run publishes: the home itself, or a tree of its own for an explicit as-of date."""
         return self.home if self.as_of is None else Home(self.home).as_of(self.as_of).root
+
+
+def _home(value: str) -> Path:
+    """The folder as the file system names it: without `..` and links, which programs resolve differently."""
+    home = Path(value).expanduser().resolve()
+    unreadable = sorted({letter for letter in str(home) if letter in "?\\"})
+    if unreadable:
+        raise SettingsError(
+            f"RECOUPLE_HOME is {str(home)!r}: DuckDB cannot open files below a folder with {' or '.join(unreadable)} "
+            f"in its name; choose another"
+        )
+    return home
 
 
 def _files(source: str, value: str | None) -> Path | None:

@@ -112,7 +112,7 @@ def claims(as_json: AsJson = False) -> None:
 @app.command()
 def rollback() -> None:
     """Serve the run before the newest again, until the next run is published."""
-    from pipelines.publishing.serving import roll_back
+    from pipelines.publishing.in_force import roll_back
 
     typer.echo(f"served again: {roll_back(_settings().tree)}")
 
@@ -153,9 +153,9 @@ def doctor(
 @app.command()
 def export(target: Path) -> None:
     """Copy the current run into one DuckDB file, for tools that cannot see the parquet folder."""
-    from pipelines.publishing.serving import export_copy
+    from pipelines.publishing.copies import export as export_run
 
-    export_copy(_settings().tree, target)
+    export_run(_settings().tree, target, "duckdb")
     typer.echo(f"written: {target}")
 
 

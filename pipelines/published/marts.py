@@ -93,7 +93,7 @@ class Marts:
 
     def scan(self, mart: str) -> pl.LazyFrame:
         """A mart's rows, read when they are collected."""
-        return pl.scan_parquet(Run(self.folder).mart(mart))
+        return pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
 
     def of_pair(self, mart: str) -> pl.DataFrame:
         """The rows of a mart that speak of the headline pair, in order of session."""

@@ -37,3 +37,15 @@ def test_a_wrong_value_is_named_with_its_remedy(environ: dict[str, str], said: s
 def test_the_key_is_never_printed() -> None:
     settings = Settings.from_env({"FRED_API_KEY": "0123456789abcdef"})
     assert "0123456789abcdef" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("name", ["que?ry", "back\\slash"])
+def test_a_home_that_duckdb_cannot_open_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="DuckDB cannot open files below"):
+        Settings.from_env({"RECOUPLE_HOME": str(tmp_path / name)})
+
+
+def test_a_home_is_named_as_the_file_system_names_it(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    for place in ("link", "elsewhere/../real"):
+        assert Settings.from_env({"RECOUPLE_HOME": str(tmp_path / place)}).home == tmp_path / "real"
