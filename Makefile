@@ -42,7 +42,7 @@ browser:  ## the browser that the tests use, installed where it is missing
 		echo "$$said" | tail -n 5 >&2; exit 2; }; }
 
 # DuckDB clients of other versions and another language, each in an environment of its own.
-CLIENTS := .venv-clients/duckdb-1.4/.complete .venv-clients/duckdb-1.5/.complete .venv-clients/node/node_modules/.complete
+CLIENTS := $(patsubst %,.venv-clients/%/.complete,duckdb-1.4 duckdb-1.5 duckdb-newest node/node_modules)
 
 clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts with
 

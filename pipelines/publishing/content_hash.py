@@ -46,7 +46,7 @@ def _canonical(column: pl.Series) -> pl.Series:
     if kind.is_integer() or kind == pl.Boolean:
         return column.cast(pl.Int64)
     if kind.is_float():
-        return column.cast(pl.Float64) + 0.0  # one zero
+        return column.cast(pl.Float64)
     if kind == pl.String:
         return column
     raise UnhashableColumn(f"column {column.name} is {kind}; give it canonical bytes in content_hash")
@@ -60,6 +60,7 @@ def _bytes(column: pl.Series) -> Iterator[bytes | memoryview]:
         yield texts.str.len_bytes().cast(pl.Int64).to_numpy().astype("<i8").data
         yield "".join(texts).encode()
     elif column.dtype == pl.Float64:
-        yield column.fill_nan(float("nan")).fill_null(0.0).to_numpy().astype("<f8").data
+        values = column.fill_nan(float("nan")).fill_null(0.0).to_numpy()
+        yield (values + 0.0).astype("<f8").data  # one zero
     else:
         yield column.fill_null(0).to_numpy().astype("<i8").data

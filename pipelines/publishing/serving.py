@@ -9,10 +9,11 @@ files and mixes two runs, and a file that is opened twice is read with another f
 transaction began: the newest entry of `published.csv` that is not after `now()`, which is the same everywhere in a
 transaction.
 
-Why `filename in (select ... limit 1)`: every version from 1.2 to 2.0.1 turns it into a semi-join whose filter is known
+Why `filename in (select ... limit 1)` and an empty second branch: every version from 1.2 to 2.0.1 then knows the filter
 before files are opened, so that a query opens one file a view however many runs are kept, and removing a superseded
-run disturbs nobody. Written as `filename = (select ...)`, 2.0.1 opens every run in some joins. A test fails with the
-first version that no longer does it (tests/serving/test_bi_clients.py).
+run disturbs nobody. Written as `filename = (select ...)`, 2.0.1 opens every run in some joins; without the branch, 1.5
+and 2.0 do so in `qualify row_number() = 1`, which they turn into a second scan without the filter. A test fails with
+the first version that needs another form (tests/serving/test_bi_clients.py).
 """
 
 from __future__ import annotations
@@ -174,11 +175,10 @@ def _statements(tree: Tree, contract: str, *, simulated: bool) -> list[str]:
             f"select {quoted(f'{tree.marts}/')} || run || {quoted(f'/{file}')} from {log} "
             f"where from_us <= epoch_us(now()) and run like '%.{contract}' order by from_us desc limit 1"
         )
-        rows = f"read_parquet([{files}], filename = true, hive_partitioning = false)"
-        view = f'serving.main."{table.name}"'
-        statements.append(
-            f"create view {view} as select {listed(table.columns)} from {rows} where filename in ({shown})"
-        )
+        columns, options = listed(table.columns), "hive_partitioning = false"
+        rows = f"select {columns} from read_parquet([{files}], filename = true, {options}) where filename in ({shown})"
+        none = f"select {columns} from read_parquet({quoted(f'{shape}/{file}')}, {options}) where false"
+        statements.append(f'create view serving.main."{table.name}" as {rows} union all {none}')
         statements += table.comments("view", "serving", mark="SIMULATED DATA. " if simulated else "")
     return statements
 
