@@ -24,7 +24,6 @@ Drawing: TypeAlias = alt.LayerChart | alt.FacetChart | alt.VConcatChart
 
 WIDTH, HEIGHT = 520, 300  # a size whose text can still be read when a phone shows it at two thirds
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_LETTER, _MARGIN, _PLOT = 8.4, 18, 440  # width of a letter of a line's name, the space before it, the plot's own width
 _OWN_INK = alt.Color("ink:N", scale=None)
 _LABEL_DISTANCE = 0.075  # of the value axis, between the names of two lines
 
@@ -39,6 +38,16 @@ class Line:
     ink: Ink
     step: bool = False
     dashed: bool = False
+
+    @property
+    def look(self) -> tuple[bool, bool]:
+        """Lines of one look are drawn as one layer."""
+        return self.step, self.dashed
+
+    def rows(self) -> pl.DataFrame:
+        """Its points, with what tells them from those of other lines."""
+        known = pl.DataFrame({"date": self.dates, "value": self.values.cast(pl.Float64)}).drop_nulls()
+        return known.with_columns(line=pl.lit(self.name), ink=pl.lit(self.ink.light), look=pl.lit(_look(self.look)))
 
 
 @dataclass(frozen=True)
@@ -106,35 +115,18 @@ def lines(
     """
     dates = pl.concat([line.dates for line in drawn])
     first, last = _day(dates.min()), _day(dates.max())
-    named = (_MARGIN + _LETTER * max(len(line.name) for line in drawn)) / _PLOT
-    x = alt.X(
-        "date:T",
-        title=None,
-        scale=alt.Scale(
-            type="utc", domain=[_stamp(first), _stamp(last + (last - first) * named / (1 - named))], nice=False
-        ),
-        axis=_time_axis(first, last),
-    )
-    scale = alt.Scale(zero=zero, nice=True)
-    y = alt.Y("value:Q", title=None, scale=scale, axis=alt.Axis(format=format, tickCount=5))
+    scale = alt.Scale(type="utc", domain=[_stamp(first), _stamp(last)], nice=False)
+    x = alt.X("date:T", title=None, scale=scale, axis=_time_axis(first, last))
+    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=zero, nice=True), axis=alt.Axis(format=format, tickCount=5))
     layers: list[alt.Chart] = [_spans(shown, first, x)] if (shown := [s for s in spans if s.end > first]) else []
     if band is not None:
         rows = pl.DataFrame({"date": band.dates, "value": band.low, "high": band.high}).drop_nulls()
-        mark = _chart(rows).mark_area(color=band.ink.light, opacity=0.2)
+        mark = _chart(rows, "band").mark_area(color=band.ink.light, opacity=0.2)
         layers.append(mark.encode(x=x, y=y, y2="high:Q"))
     layers += [_level(level, y) for level in levels]
-    for line in drawn:
-        rows = pl.DataFrame({"date": line.dates, "value": line.values}).drop_nulls()
-        mark = _chart(rows).mark_line(
-            color=line.ink.light,
-            strokeWidth=2,
-            strokeJoin="round",
-            interpolate="step-after" if line.step else "linear",
-            strokeDash=[5, 3] if line.dashed else alt.Undefined,
-        )
-        layers.append(mark.encode(x=x, y=y))
-    layers += [_name(line, value, x, y) for line, value in _apart(drawn, levels)]
-    return alt.layer(*layers)
+    layers += [_paths(drawn, look, x, y) for look in dict.fromkeys(line.look for line in drawn)]
+    layers.append(_names(drawn, levels, x, y))
+    return alt.layer(*layers, data=_inline(pl.concat([line.rows() for line in drawn])))
 
 
 def timeline(bars: Sequence[Bar]) -> Drawing:
@@ -152,7 +144,7 @@ def timeline(bars: Sequence[Bar]) -> Drawing:
     scale = alt.Scale(type="utc", domain=[_stamp(first), _stamp(last)], nice=True)
     x = alt.X("date:T", title=None, scale=scale, axis=_time_axis(first, last))
     y = alt.Y("row:N", title=None, axis=alt.Axis(labelLimit=220, domain=False, ticks=False))
-    marks = _chart(rows).mark_bar(height=26, stroke=Ink.TEXT.light, strokeWidth=0.6)
+    marks = _chart(rows, "bars").mark_bar(height=26, stroke=Ink.TEXT.light, strokeWidth=0.6)
     return alt.layer(marks.encode(x=x, x2="end:T", y=y, color=_OWN_INK))
 
 
@@ -162,9 +154,9 @@ def intervals(rows: Sequence[Interval], *, format: str = ".0%", zero: bool = Tru
     x = alt.X("place:N", title=None, sort=[row.place for row in rows], axis=alt.Axis(labelAngle=0))
     scale = alt.Scale(zero=zero, nice=True)
     axis = alt.Axis(format=format, tickCount=5)
-    bars = _chart(data).mark_rule(color=Ink.ASSET.light, strokeWidth=3)
-    base = _chart(data).mark_tick(color=Ink.TEXT.light, thickness=3, size=44)
-    dots = _chart(data).mark_point(color=Ink.ASSET.light, filled=True, size=110, opacity=1)
+    bars = _chart(data, "intervals").mark_rule(color=Ink.ASSET.light, strokeWidth=3)
+    base = _chart(data, "bases").mark_tick(color=Ink.TEXT.light, thickness=3, size=44)
+    dots = _chart(data, "estimates").mark_point(color=Ink.ASSET.light, filled=True, size=110, opacity=1)
     return alt.layer(
         bars.encode(x=x, y=alt.Y("low:Q", title=None, scale=scale, axis=axis), y2="high:Q"),
         base.encode(x=x, y=alt.Y("baseline:Q", title=None, scale=scale, axis=axis)),
@@ -224,23 +216,50 @@ def _spans(spans: Sequence[Span], first: date, x: alt.X) -> alt.Chart:
             "ink": [span.ink.light for span in spans],
         }
     )
-    painted: alt.Chart = _chart(rows).mark_rect(opacity=0.16).encode(x=x, x2="end:T", color=_OWN_INK)
+    painted: alt.Chart = _chart(rows, "spans").mark_rect(opacity=0.16).encode(x=x, x2="end:T", color=_OWN_INK)
     return painted
 
 
 def _level(level: float, y: alt.Y) -> alt.Chart:
-    rule = _chart(pl.DataFrame({"value": [level]})).mark_rule(color=Ink.MUTED.light, strokeDash=[2, 3])
+    across = _chart(pl.DataFrame({"value": [level]}), f"level {level:g}")
+    rule = across.mark_rule(color=Ink.MUTED.light, strokeDash=[2, 3])
     drawn: alt.Chart = rule.encode(y=y)
     return drawn
 
 
-def _name(line: Line, value: float, x: alt.X, y: alt.Y) -> alt.Chart:
-    rows = pl.DataFrame({"date": [_day(line.dates.max())], "value": [value]})
-    text = _chart(rows).mark_text(
-        text=line.name, align="left", dx=6, color=line.ink.light, fontSize=14, fontWeight="bold"
+def _paths(drawn: Sequence[Line], look: tuple[bool, bool], x: alt.X, y: alt.Y) -> alt.Chart:
+    """All lines of one look, from the rows that the layers share."""
+    step, dashed = look
+    mark = alt.Chart(alt.Undefined, name=f"lines-{_look(look)}").mark_line(
+        strokeWidth=2,
+        strokeJoin="round",
+        interpolate="step-after" if step else "linear",
+        strokeDash=[5, 3] if dashed else alt.Undefined,
     )
-    placed: alt.Chart = text.encode(x=x, y=y)
-    return placed
+    several = {line.look for line in drawn} != {look}
+    chosen = mark.transform_filter(f"datum.look == '{_look(look)}'") if several else mark
+    painted: alt.Chart = chosen.encode(x=x, y=y, color=_OWN_INK, detail="line:N")
+    return painted
+
+
+def _look(look: tuple[bool, bool]) -> str:
+    return f"{'step' if look[0] else 'line'}{'-dashed' if look[1] else ''}"
+
+
+def _names(drawn: Sequence[Line], levels: Sequence[float], x: alt.X, y: alt.Y) -> alt.Chart:
+    """Every line's name at its end, beyond the axis, which ends where the data end."""
+    placed = _apart(drawn, levels)
+    rows = pl.DataFrame(
+        {
+            "date": [_day(line.dates.max()) for line, _ in placed],
+            "value": [value for _, value in placed],
+            "line": [line.name for line, _ in placed],
+            "ink": [line.ink.light for line, _ in placed],
+        }
+    )
+    text = _chart(rows, "names").mark_text(align="left", dx=6, fontSize=14, fontWeight="bold", clip=False)
+    named: alt.Chart = text.encode(x=x, y=y, text="line:N", color=_OWN_INK)
+    return named
 
 
 def _apart(drawn: Sequence[Line], others: Sequence[float]) -> list[tuple[Line, float]]:
@@ -255,12 +274,17 @@ def _apart(drawn: Sequence[Line], others: Sequence[float]) -> list[tuple[Line, f
     return placed
 
 
-def _chart(rows: pl.DataFrame) -> alt.Chart:
+def _chart(rows: pl.DataFrame, name: str) -> alt.Chart:
+    """A layer with rows of its own; by its name the page's script finds it."""
+    return alt.Chart(_inline(rows), name=name)
+
+
+def _inline(rows: pl.DataFrame) -> alt.InlineData:
     """Rows as one text: a list of values would be copied with every part of a drawing.
 
     Dates are text too: read as UTC, they mean the same day wherever the page is made.
     """
-    return alt.Chart(alt.InlineData(values=rows.write_csv(), format=alt.CsvDataFormat(type="csv")))
+    return alt.InlineData(values=rows.write_csv(), format=alt.CsvDataFormat(type="csv"))
 
 
 def _day(value: object) -> date:

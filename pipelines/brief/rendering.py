@@ -20,6 +20,7 @@ import vl_convert
 
 Spec = dict[str, Any]
 
+_EXPORTS = "window.vegaEmbed = vegaEmbed;"
 _NOTHING: Spec = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "data": {"values": []}, "mark": "bar"}
 
 
@@ -29,6 +30,7 @@ class Rendering:
     def __enter__(self) -> Rendering:
         self._process = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
         self._process.submit(_svg, _NOTHING, "")
+        self.engine = self._process.submit(_engine)
         return self
 
     def __exit__(
@@ -43,6 +45,11 @@ class Rendering:
     def png(self, spec: Spec) -> Future[bytes]:
         """A PNG at half again the drawing's size, for sharp screens."""
         return self._process.submit(_png, spec)
+
+
+def _engine() -> str:
+    """The drawing library for a browser, as one script without an address in it."""
+    return str(vl_convert.javascript_bundle(_EXPORTS)).replace("</script", "<\\/script")
 
 
 def _svg(spec: Spec, description: str) -> str:

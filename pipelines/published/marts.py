@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from assets.catalog import Pair as CatalogPair
 from assets.catalog import load_catalog
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
@@ -76,6 +77,16 @@ class Marts:
             )
         folder = link.resolve()
         return cls(folder, json.loads(Run(folder).manifest.read_text()))
+
+    @cached_property
+    def pairs(self) -> tuple[CatalogPair, ...]:
+        """Every pair of the catalog."""
+        return load_catalog().pair
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What a person calls a symbol."""
+        return self.pair.names
 
     @property
     def as_of(self) -> date:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
+from html import unescape
 from pathlib import Path
 
 import polars as pl
@@ -46,6 +49,11 @@ def page(folder: Path) -> str:
     return Run(folder).brief.read_text(encoding="utf-8")
 
 
+def markup(folder: Path) -> str:
+    """The page without its scripts."""
+    return re.sub(r"<script.*?</script>", "", page(folder), flags=re.DOTALL)
+
+
 def marts(folder: Path) -> Marts:
     return Marts.of(folder, json.loads((folder / "manifest.json").read_text()))
 
@@ -56,9 +64,12 @@ def test_every_run_carries_its_brief_and_card(run: Path) -> None:
 
 
 def test_brief_needs_nothing_but_itself(full_run: Path) -> None:
-    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", page(full_run))
+    addresses = re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')>\s]+)""", markup(full_run))
     assert {a for a in addresses if not a.startswith(("#", "data:"))} == set()
-    assert "<script" not in page(full_run)
+    code = re.findall(r"<script>(.*?)</script>", page(full_run), flags=re.DOTALL)
+    allowed = re.search(r"script-src ([^;]*);", unescape(page(full_run)))
+    assert allowed
+    assert [f"'sha256-{b64encode(sha256(c.encode()).digest()).decode()}'" for c in code] == allowed[1].split()
 
 
 def test_every_section_has_a_picture_or_a_table_when_its_marts_are_there(full_run: Path) -> None:
@@ -96,7 +107,7 @@ def test_simulated_cannot_be_missed(full_run: Path, run: Path) -> None:
 
 
 def test_every_picture_is_described_and_dated(full_run: Path) -> None:
-    drawn = page(full_run).split("<svg ")[1:]
+    drawn = markup(full_run).split("<svg ")[1:]
     assert drawn
     for svg in drawn:
         assert svg.startswith('role="img" aria-label="')
