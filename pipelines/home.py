@@ -128,3 +128,10 @@ class Home(Tree):
     def of_source(self, source: str) -> Home:
         """A home of its own for a source that is not the configured one."""
         return Home(self.root / source)
+
+
+def size_bytes(place: Path) -> int:
+    """Of a file, or of everything in a folder; a link counts as a link, and what goes meanwhile as nothing."""
+    if not place.is_dir() or place.is_symlink():
+        return place.lstat().st_size if place.exists() else 0
+    return sum(size_bytes(path) for path in place.iterdir())

@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.cli.installation import Finding
 from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read
@@ -89,6 +90,14 @@ class Status:
         yield f"brief   {self.brief}"
         yield f"marts   {self.folder} ({self.tables} tables, {self.rows:,} rows)"
         yield f"for BI  {self.serving}"
+
+
+def attention(wrong: Sequence[Finding]) -> Iterator[str]:
+    """What a person should see to, 80 columns wide."""
+    if wrong:
+        yield ""
+    for finding in wrong:
+        yield from _named([(finding.name, f"{finding.detail}. {finding.remedy}")])
 
 
 def claims(tree: Path) -> list[dict[str, Any]]:

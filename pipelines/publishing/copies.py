@@ -6,7 +6,6 @@ Here: making them, and writing them only over an earlier copy. Not here: the vie
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Literal, get_args
@@ -20,6 +19,7 @@ from pipelines.publishing.tables import META, STORAGE_VERSION, Served, listed, q
 
 Kind = Literal["duckdb", "csv", "xlsx"]
 
+_MARK = "recouple-export.json"  # the manifest, under a name that no other folder has
 _XLSX_ROWS = 1_048_575  # of a sheet, without its header
 
 
@@ -101,11 +101,11 @@ def _is_export(path: Path) -> bool:
 def _export_files(folder: Path, target: Path, kind: Kind) -> None:
     if target.exists() and not target.is_dir():
         raise ExportError(f"{target} is a file; an export as {kind} is a folder with one file per mart")
-    earlier = Run(target).manifest
-    if target.exists() and any(target.iterdir()) and not _is_manifest(earlier):
+    mark = target / _MARK
+    if target.exists() and any(target.iterdir()) and not mark.is_file():
         raise ExportError(f"{target} is neither empty nor an earlier export; nothing was written. Name another folder")
     target.mkdir(exist_ok=True)
-    shutil.copyfile(Run(folder).manifest, earlier)
+    shutil.copyfile(Run(folder).manifest, mark)
     for table in served_tables():
         rows = pl.read_parquet(table.file(folder), glob=False)
         path = target / f"{table.file(folder).stem}.{kind}"
@@ -117,13 +117,6 @@ def _export_files(folder: Path, target: Path, kind: Kind) -> None:
         else:
             rows.write_excel(fresh, worksheet=table.name[:31])
         fresh.replace(path)
-
-
-def _is_manifest(path: Path) -> bool:
-    try:
-        return "contract_version" in json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
 
 
 def _literally(path: Path) -> str:

@@ -25,7 +25,7 @@ from assets.contracts import MARTS
 from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from assets.framework.rows import hold_to_contract
-from pipelines.home import Run, Tree
+from pipelines.home import Run, Tree, size_bytes
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, heal, manifest_of, put_in_force, removable, run_name
@@ -95,6 +95,7 @@ class Publisher:
             **shared,
             "as_of": self.as_of.isoformat(),
             "published_at": published_at.isoformat(),
+            "home_bytes": size_bytes(self.tree),
             "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
         }
         # A plain timestamp: clients need another library to show one with a time zone.
