@@ -59,13 +59,17 @@ class Entry:
 @contextmanager
 def changing(tree: Path) -> Iterator[None]:
     """Only one process at a time changes what is in force; the lock of one that dies is free again."""
-    Tree(tree).marts.mkdir(parents=True, exist_ok=True)
     lock = FileLock(Tree(tree).marts_lock)
     try:
+        Tree(tree).marts.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=LOCK_SECONDS)
     except Timeout:
         raise NotInForce(
             f"another process has been publishing into {tree} for {LOCK_SECONDS:g} s; let it end, then try again"
+        ) from None
+    except OSError as error:
+        raise NotInForce(
+            f"{Tree(tree).marts} cannot be written to ({error.strerror}); free room, or give this user write access"
         ) from None
     try:
         yield
@@ -204,7 +208,7 @@ def removable(tree: Path, keep: timedelta) -> list[Path]:
 # ------------------------------------------------------------------ healing
 def heal(tree: Path) -> list[str]:
     """Make what is in force whole again from the runs on disk; says what was damaged, in sentences."""
-    _clear_away(tree)
+    clear_away(tree)
     runs = complete_runs(tree)
     if not runs:
         return []
@@ -223,7 +227,7 @@ def heal(tree: Path) -> list[str]:
     return told
 
 
-def _clear_away(tree: Path) -> None:
+def clear_away(tree: Path) -> None:
     """What processes left that died while they wrote: nobody reads it, and under the lock nobody writes it."""
     marts = Tree(tree).marts
     for path in (*marts.glob(".staging-*"), *marts.glob(".*-next"), *tree.glob(".*-next"), *tree.glob(".*-building*")):

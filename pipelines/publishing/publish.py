@@ -12,7 +12,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from assets.framework.rows import hold_to_contract
 from pipelines.home import Run, Tree, size_bytes
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
-from pipelines.publishing.in_force import changing, heal, manifest_of, put_in_force, removable, run_name
+from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
 from pipelines.publishing.serving import serve
 from pipelines.publishing.tables import META_COMMENTS, contract_version
 from pipelines.warehouse.store import Warehouse
@@ -57,7 +58,7 @@ class Publisher:
 
         Nothing drawn and no copy stands between the marts and their readers: where one fails, it is told.
         """
-        with changing(self.tree):
+        with changing(self.tree), _explained(self.tree):
             told = heal(self.tree)
             folder = self._written(run_id)
             put_in_force(folder)
@@ -82,6 +83,10 @@ class Publisher:
         tree = Tree(self.tree)
         staging = tree.staging(name)
         staging.mkdir(parents=True)
+        self._fill(staging, run_id, contract, published_at)
+        return staging.rename(tree.marts / name)
+
+    def _fill(self, staging: Path, run_id: str, contract: str, published_at: datetime) -> None:
         marts = [self._write(mart, staging) for mart in MARTS]
         shared = {
             "run_id": run_id,
@@ -103,7 +108,6 @@ class Publisher:
         pl.DataFrame([{**m, **plain} for m in marts]).select(*META_COMMENTS).write_parquet(Run(staging).meta)
         Run(staging).manifest.write_text(json.dumps(manifest, indent=2) + "\n")
         _settle(staging)
-        return staging.rename(tree.marts / name)
 
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
@@ -111,6 +115,21 @@ class Publisher:
         frame.write_parquet(path)
         _validate(mart, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame, mart.key())}
+
+
+@contextmanager
+def _explained(tree: Path) -> Iterator[None]:
+    """What the disk refuses ends in one sentence and leaves nothing half written; readers keep a complete run."""
+    try:
+        yield
+    except (OSError, duckdb.Error, pl.exceptions.PolarsError) as error:
+        with suppress(OSError):
+            clear_away(tree)
+        reason = str(error).splitlines()[0]
+        raise PublishingError(
+            f"the run could not be published into {tree} ({reason}); readers keep a complete run. "
+            f"`recouple doctor` looks at disk and permissions"
+        ) from None
 
 
 def _settle(folder: Path) -> None:

@@ -99,7 +99,7 @@ class _Views:
             return "was gone"
         if self.tree.serving_wal.exists():
             return "had been written to: a .wal lay beside it"
-        if any(not table.file(_shape(self.tree, self.contract)).exists() for table in served_tables()):
+        if _shape_digest(_shape(self.tree, self.contract)) != self.mark.get("shape"):
             return "had lost the files that give its views their columns"
         try:
             same = _catalog(self.tree.serving) == self.mark.get("catalog")
@@ -120,7 +120,8 @@ class _Views:
         self.tree.serving_wal.unlink(missing_ok=True)
         building.replace(self.tree.serving)
         _must_be_readable(self.tree)
-        mark = {"views": self.digest, "catalog": _catalog(self.tree.serving)}
+        shape = _shape_digest(_shape(self.tree, self.contract))
+        mark = {"views": self.digest, "catalog": _catalog(self.tree.serving), "shape": shape}
         self.tree.serving_mark.write_text(json.dumps(mark))
 
 
@@ -191,6 +192,14 @@ def _write_shape(folder: Path) -> None:
         made = shape / f".{table.name}-next"
         pl.read_parquet(table.file(folder), glob=False).clear(_SHAPE_ROWS).write_parquet(made)
         made.replace(table.file(shape))
+
+
+def _shape_digest(shape: Path) -> str:
+    """A hash of the empty marts; nothing where one is missing."""
+    try:
+        return hashlib.sha256(b"".join(table.file(shape).read_bytes() for table in served_tables())).hexdigest()
+    except OSError:
+        return ""
 
 
 def _shape(tree: Tree, contract: str) -> Path:
