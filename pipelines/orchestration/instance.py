@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -67,6 +68,8 @@ def dagster_home(home: Path) -> Path:
         fresh.write_text(settings)
         fresh.replace(path)
     os.environ["DAGSTER_HOME"] = str(folder)
+    if url := os.environ.get(POSTGRES):  # SQLAlchemy takes a plain address for another driver than Dagster brings
+        os.environ[POSTGRES] = re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", url)
     return folder
 
 
