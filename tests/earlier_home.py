@@ -19,7 +19,9 @@ BEFORE = "d609e6dff53a"  # the last commit whose views and hashes were of the fi
 
 def known(commit: str = BEFORE) -> bool:
     """The history reaches back that far; a shallow clone's does not."""
-    found = subprocess.run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True, check=False)
+    found = subprocess.run(
+        ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True, check=False
+    )
     return found.returncode == 0
 
 
@@ -30,7 +32,7 @@ def make(folder: Path, commit: str = BEFORE) -> Path:
     with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
         packed.extractall(code, filter="data")
     environment = {**os.environ, "PYTHONPATH": str(code), "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home)}
-    command = [sys.executable, "-m", "pipelines.cli", "nightly"]
+    command = [sys.executable, "-c", "from pipelines.cli import main; main()", "nightly"]
     done = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return home

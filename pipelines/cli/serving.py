@@ -86,7 +86,7 @@ def heal() -> None:
 
 def _tell(healed: list[str]) -> None:
     for sentence in healed:
-        say(f"healed: {sentence}")
+        say(f"look at: {sentence}")
 
 
 @app.command()

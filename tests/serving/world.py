@@ -177,6 +177,7 @@ def _state(symbol: str, days: list[date], closes: list[float]) -> pl.DataFrame:
         record_session=pl.when(pl.col("close") == record).then(pl.col("session")).forward_fill(),
         record_high=record * 1.01,
         is_record_close=pl.col("close") == record,
+        record_is_censored=pl.lit(False),
         drawdown=pl.col("close") / record - 1,
         drawdown_from_high=pl.col("close") / (record * 1.01) - 1,
         sessions_since_record=pl.lit(0),
@@ -291,6 +292,7 @@ def _freshness(as_of: date) -> pl.DataFrame:
             "is_stale": [False, False, True],
             "revisions_30d": [0, 0, 2],
             "rows": [4000, 9000, 900],
+            "rows_without_close": [0, 0, 0],
             "required": [True, True, False],
             "dependants": [PAIR, PAIR, "fed_liquidity.bills_usd_bn"],
         }
