@@ -67,6 +67,8 @@ def random_walk_touch_probability(gap: FloatArray, daily_volatility: FloatArray,
     The reflection principle, with the barrier moved outward by 0.5826 daily deviations because only closes count
     (Broadie, Glasserman & Kou 1997): float64[T], NaN where unknown.
     """
+    from scipy import special
+
     deviation = np.where(daily_volatility > 0, daily_volatility, np.nan)
     barrier = CATCH_UP_SHARE * np.abs(gap) + 0.5826 * deviation
     probability: FloatArray = 2 * special.ndtr(-barrier / (deviation * np.sqrt(horizon)))

@@ -64,6 +64,8 @@ def skill_so_far(
     interval is that of a ratio of means over blocks of `horizon` rows, which share almost no outcome (Cochran 1977,
     6.4), with Student's t on the number of blocks; a block counts once it is complete.
     """
+    from scipy import special
+
     made = np.isfinite(losses) & np.isfinite(reference)
     mine, theirs = (np.where(made, x, 0.0) for x in (losses, reference))
     first = int(np.argmax(made)) if made.any() else len(made)

@@ -18,6 +18,7 @@ import polars as pl
 from assets.contracts.calendars import Calendars
 from assets.contracts.cross_checks import CrossChecks
 from assets.framework.contract import Mart
+from pipelines.cli.installation import Finding
 from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read
@@ -110,6 +111,14 @@ def _concerns(marts: Marts, contract: type[Mart]) -> tuple[str, ...]:
     """What a table says a person should look at; a run of an earlier version may not have it."""
     name = contract.table_name()
     return tuple(contract.concerns(marts.scan(name).collect())) if marts.has(name) else ()
+
+
+def attention(wrong: Sequence[Finding]) -> Iterator[str]:
+    """What a person should see to, 80 columns wide."""
+    if wrong:
+        yield ""
+    for finding in wrong:
+        yield from _named([(finding.name, f"{finding.detail}. {finding.remedy}")])
 
 
 def claims(tree: Path) -> list[dict[str, Any]]:

@@ -130,7 +130,7 @@ class Marts:
 
     def scan(self, mart: str) -> pl.LazyFrame:
         """A mart's rows, read when they are collected."""
-        rows = pl.scan_parquet(Run(self.folder).mart(mart))
+        rows = pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
         if self.until is None:
             return rows
         return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()))
@@ -140,7 +140,11 @@ class Marts:
         known_on = KNOWN_ON[mart]
         key = (mart, *(f"{column}={value}" for column, value in where.items()))
         if key not in self._read:
-            found = pl.scan_parquet(Run(self.folder).mart(mart)).filter(**where).drop(_LEARNT_LATER.get(mart, ()))
+            found = (
+                pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
+                .filter(**where)
+                .drop(_LEARNT_LATER.get(mart, ()))
+            )
             self._read[key] = found.collect().sort(known_on, maintain_order=True)
         frame = self._read[key]
         return frame if self.until is None else frame.head(frame[known_on].search_sorted(self.until, side="right"))
