@@ -1,9 +1,8 @@
-"""The one global name of an installation: importing it opens the house.
+"""The one global name of an installation: it opens the house and calls the command.
 
-In a checkout this file lies beside the rooms pipelines/, assets/, quant/ and sql/; in a wheel it is recouple/__init__.py
-and the rooms lie beside it, inside the package, where their plain names collide with nobody's.
-
-Here: the way in, for this process and for the ones it starts. Not here: anything that Recouple does (pipelines.cli).
+Here: making `pipelines`, `assets` and `quant` importable in this process and in those it starts, without giving those
+common names to everybody's site-packages. In a checkout this file stands beside the rooms; in an installed wheel it is
+`recouple/__init__.py` and the rooms lie in the folder `recouple`. Not here: anything the command does (pipelines.cli).
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ from pathlib import Path
 from typing import NoReturn
 
 HOUSE = Path(__file__).parent
-"""The folder of the rooms."""
 
 
 def open_house() -> None:
-    """Let this process, and Python processes it starts (the brief, Dagster's code server), import the rooms."""
+    """Let this process, and every Python that it starts, find the rooms."""
     house = str(HOUSE)
     if house not in sys.path:
         sys.path.insert(0, house)
-    inherited = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place and place != house]
-    os.environ["PYTHONPATH"] = os.pathsep.join([house, *inherited])
+    known = os.environ.get("PYTHONPATH", "")
+    if house not in known.split(os.pathsep):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (house, known)))
 
 
 def main() -> NoReturn:
@@ -33,7 +32,7 @@ def main() -> NoReturn:
     command()
 
 
-open_house()
+open_house()  # at import: `python -m recouple` and a notebook need no more than the name
 
 if __name__ == "__main__":
     main()

@@ -176,7 +176,7 @@ def hit_rate_interval(rises: FloatArray, events: BoolArray, horizon: int, level:
     the stationary bootstrap held it in 87 to 94% with wider intervals up to 63 sessions. NaN with fewer than five
     events of known outcome.
     """
-    from scipy.special import ndtri  # loaded by the run, not by the definitions
+    from scipy.special import ndtri
 
     rows = np.flatnonzero(events & np.isfinite(rises))
     if len(rows) < FEWEST_FOR_INTERVAL:
@@ -225,7 +225,7 @@ def event_mean_interval(
 
 def _stretch(outcome: FloatArray, number: float, deviation: float, level: float) -> float:
     """Half width of a t interval on `number` effective events over that of a normal one; 1 where it is no wider."""
-    from scipy.special import ndtri, stdtrit  # loaded by the run, not by the definitions
+    from scipy.special import ndtri, stdtrit
 
     freedom = max(number - 1.0, 1.0)
     standard_error = np.sqrt(outcome.var() / freedom)

@@ -19,7 +19,7 @@ FIRST_SESSION = date(1970, 1, 2)  # the calendar knows every holiday from here o
 
 @cache
 def _calendar(last: date) -> exchange_calendars.ExchangeCalendar:
-    import exchange_calendars  # brings pandas: loaded by the run, not by the definitions
+    import exchange_calendars  # late: it brings pandas, half a second that only a run should spend
 
     return exchange_calendars.get_calendar("XNYS", start=FIRST_SESSION.isoformat(), end=last.isoformat())
 

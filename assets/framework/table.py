@@ -8,12 +8,11 @@ The asset bodies carry no return annotation: with one, Dagster takes the value f
 """
 
 import inspect
-import linecache
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +25,6 @@ from sqlglot import exp
 from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.framework import checks
 from assets.framework.contract import Mart, RawTable, Table
-from assets.framework.errors import KnownFault
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
 from assets.framework.step_failure import in_one_sentence
@@ -47,10 +45,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 READS: dict[str, set[str]] = {}
 """The tables that each `@table` reads, by table name."""
-
-
-class NoSqlFound(KnownFault):
-    """An installation lacks its SELECTs."""
 
 
 class Horizon(Protocol):
@@ -90,17 +84,21 @@ class Place:
 
     @classmethod
     def of(cls, thing: type | Callable[..., object]) -> "Place":
-        """Its file and line; `inspect.getsourcelines` would parse the file anew for every class of it."""
-        file = inspect.getfile(thing)
-        if not isinstance(thing, type):
-            return cls(Path(file), thing.__code__.co_firstlineno)
-        begins = re.compile(rf"class {thing.__name__}\b")
-        numbers = (n for n, line in enumerate(linecache.getlines(file), 1) if begins.match(line))
-        return cls(Path(file), next(numbers, 1))
+        file = Path(inspect.getfile(thing))
+        return cls(
+            file, _class_lines(file)[thing.__name__] if isinstance(thing, type) else thing.__code__.co_firstlineno
+        )
 
     def __str__(self) -> str:
         house = SQL_FOLDER.parent
         return f"{self.file.relative_to(house) if self.file.is_relative_to(house) else self.file}, line {self.line}"
+
+
+@cache
+def _class_lines(file: Path) -> dict[str, int]:
+    """Where each class of a module begins; asking inspect for every class of it would parse the module each time."""
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    return {line[6:].split("(")[0].rstrip(":"): number for number, line in lines if line.startswith("class ")}
 
 
 def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
@@ -181,12 +179,12 @@ def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:
     """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT.
 
-    Raises NoSqlFound where there is none: an installation without its SELECTs would publish half of the marts.
+    Raises FileNotFoundError for a folder without any: an installation that left them behind would compute nothing.
     """
-    models = sorted(folder.glob("*/*.sql"))
-    if not models:
-        raise NoSqlFound(f"no SELECT lies in {folder}/*/*.sql; install Recouple anew, its files did not come along")
-    return [_sql_table(path) for path in models]
+    paths = sorted(folder.glob("*/*.sql"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no SELECT; install Recouple again, with its folder sql")
+    return [_sql_table(path) for path in paths]
 
 
 def _sql_table(path: Path) -> AssetsDefinition:

@@ -26,7 +26,7 @@ def rolling_correlations(session_prices: pl.DataFrame, catalog: Catalog) -> pl.D
 
 def _windows(returns: pl.DataFrame, pair: Pair, windows: tuple[int, ...]) -> Iterator[pl.DataFrame]:
     """One frame per window, from the pair's first joint return on."""
-    from quant.correlation import rolling_correlation  # compiles; loaded by the run, not by the definitions
+    from quant.correlation import rolling_correlation
     from quant.correlation_bands import confidence_band
 
     joint = returns.select("session", x=pair.asset, y=pair.benchmark)

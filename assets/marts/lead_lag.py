@@ -34,7 +34,7 @@ def lead_lag(session_prices: pl.DataFrame, catalog: Catalog, studies: Studies) -
 
 
 def _windows(returns: pl.DataFrame, pair: Pair, studies: Studies, note: pl.Expr) -> Iterator[pl.DataFrame]:
-    from quant.lead_lag import FEWEST_OBSERVATIONS  # compiles; loaded by the run, not by the definitions
+    from quant.lead_lag import FEWEST_OBSERVATIONS
     from quant.lead_lag import lead_lag as correlations_by_lag
 
     joint = returns.select("session", asset=pair.asset, benchmark=pair.benchmark)

@@ -14,6 +14,7 @@ from assets.framework.table import table
 
 GAPS = (63, 126, 252)
 PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
+EDGE = 1.0  # standard deviations at which a gap counts as leading or lagging
 
 
 @table(RelativeStrength)
@@ -26,7 +27,7 @@ def relative_strength(session_prices: pl.DataFrame, catalog: Catalog) -> pl.Data
 
 def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     """Spans count the sessions of the calendar, so a session that one of the two lacks does not stretch them."""
-    from quant.trailing import trailing_zscore  # compiles; loaded by the run, not by the definitions
+    from quant.trailing import trailing_zscore
 
     joint = prices.select("session", ratio=pl.col(pair.asset) / pl.col(pair.benchmark))
     ratio = pl.col("ratio")
@@ -44,5 +45,5 @@ def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
 
 
 def _state(score: pl.Expr) -> pl.Expr:
-    leading = pl.when(score >= 1).then(pl.lit("leading"))
-    return leading.when(score <= -1).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))
+    leading = pl.when(score >= EDGE).then(pl.lit("leading"))
+    return leading.when(score <= -EDGE).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))

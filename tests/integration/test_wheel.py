@@ -1,4 +1,4 @@
-"""The package works without its checkout: built, installed elsewhere and run, it publishes what the checkout does."""
+"""An installed wheel holds everything a run needs, under one global name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.home import Home
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -21,59 +20,45 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built offline, by the backend that is installed here."""
     folder = tmp_path_factory.mktemp("wheel")
-    ran("-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT))
-    (built,) = folder.glob("*.whl")
-    return built
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*build, "--wheel-dir", str(folder), str(ROOT)], check=True)
+    return next(folder.glob("*.whl"))
 
 
-@pytest.fixture(scope="module")
-def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh environment with the wheel in it; it sees the pinned packages of this one, and not the checkout."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    venv.create(folder / "venv", with_pip=False)
-    python = folder / "venv" / "bin" / "python"
-    ran("-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel))
-    (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
-    # a folder named in a .pth is searched, but its own .pth files are not read: no editable install comes along
-    (site / "pinned.pth").write_text(sysconfig.get_paths()["purelib"])
-    return folder
-
-
-def ran(*arguments: str, program: Path = Path(sys.executable), **variables: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
-    cwd = Path(program).parents[2] if program != Path(sys.executable) else None
-    done = subprocess.run([program, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_the_wheel_has_one_top_level_name(wheel: Path) -> None:
-    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"recouple"}
+def test_a_wheel_brings_one_global_name(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as held:
+        names = {name.split("/")[0] for name in held.namelist()}
+    assert {name for name in names if not name.endswith(".dist-info")} == {"recouple"}
 
 
 def test_every_file_of_the_rooms_comes_along(wheel: Path) -> None:
-    listed = subprocess.run(["git", "ls-files", "pipelines", "assets", "quant", "sql"], cwd=ROOT, capture_output=True)
-    expected = {f"recouple/{name}" for name in listed.stdout.decode().splitlines() if (ROOT / name).exists()}
-    assert expected - set(zipfile.ZipFile(wheel).namelist()) == set()
+    """SELECTs, entries, the page: and the workspace that `recouple dev` serves."""
+    rooms = ["pipelines", "assets", "quant", "sql", "workspace.yaml"]
+    listed = subprocess.run(["git", "ls-files", *rooms], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    with zipfile.ZipFile(wheel) as held:
+        assert {f"recouple/{name}" for name in listed.splitlines()} - set(held.namelist()) == set()
 
 
-def test_the_installed_package_says_its_version_and_opens_its_own_rooms(elsewhere: Path) -> None:
-    python = elsewhere / "venv" / "bin" / "python"
-    assert ran("--version", program=python.with_name("recouple")).startswith("recouple 0.")
-    assert ran("-m", "recouple", "--version", program=python).startswith("recouple 0.")
-    rooms = ran("-c", "import recouple, pipelines.definitions, assets, quant; print(assets.__file__)", program=python)
-    assert Path(rooms).is_relative_to(elsewhere)
-
-
-def test_the_installed_demo_publishes_what_the_checkout_does(elsewhere: Path, sample_home: Settings) -> None:
-    home = Home(elsewhere / "home")
-    ran("demo", program=elsewhere / "venv" / "bin" / "recouple", RECOUPLE_HOME=str(home.root))
-    mine, checkouts = (
-        {name: mart["content_hash"] for name, mart in json.loads(path.read_text())["marts"].items()}
-        for path in (home.demo.manifest, Home(sample_home.home).manifest)
+def test_a_demo_from_the_installed_wheel_equals_that_of_the_checkout(
+    wheel: Path, tmp_path: Path, sample_home: Settings
+) -> None:
+    """In an environment that has the same libraries and no checkout."""
+    venv.create(tmp_path / "env", with_pip=False)
+    python, site = tmp_path / "env" / "bin" / "python", next((tmp_path / "env" / "lib").glob("python*/site-packages"))
+    (site / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*pip, str(wheel)], check=True)
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "RECOUPLE_FILES")}
+    subprocess.run(
+        [str(tmp_path / "env" / "bin" / "recouple"), "demo"],
+        cwd=tmp_path,
+        env=environment | {"RECOUPLE_HOME": str(tmp_path / "home")},
+        check=True,
+        capture_output=True,
     )
-    assert mine == checkouts
-    assert (home.demo.current / "brief.html").exists()
+    said = subprocess.run([python, "-m", "recouple", "--version"], cwd=tmp_path, env=environment, capture_output=True)
+    assert said.stdout.decode().startswith("recouple 0."), said.stderr.decode()
+    installed = json.loads((tmp_path / "home" / "demo" / "manifest.json").read_text())
+    checkout = json.loads((sample_home.home / "manifest.json").read_text())
+    assert installed["marts"] == checkout["marts"]
