@@ -29,7 +29,7 @@ from pipelines.orchestration.freshness import placed
 from pipelines.orchestration.housekeeping import forgetting
 from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.resources import resources
-from pipelines.orchestration.schedules import nightly_schedule
+from pipelines.orchestration.schedules import schedule_of
 from pipelines.settings import Settings
 from pipelines.warehouse.ddl import column_types
 
@@ -47,7 +47,7 @@ def build_defs(
         assets=dg.map_asset_specs(lambda spec: placed(spec, settings.home), _assets()),
         resources=resources(settings, overrides or {}),
         jobs=JOBS,
-        schedules=[nightly_schedule(settings)],
+        schedules=[schedule_of(settings)],
         sensors=[forgetting(settings), *alert_sensors(settings)],
         executor=dg.in_process_executor,
         loggers=loggers,

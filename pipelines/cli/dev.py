@@ -21,6 +21,7 @@ from pipelines.orchestration.instance import dagster_home
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"
+_DG = [sys.executable, "-m", "dagster_dg_cli.cli"]
 _ASKED_SECONDS, _TOLD_SECONDS = 25, 5  # a run in progress may end its step; then it is ended
 
 
@@ -28,11 +29,10 @@ class PortInUse(KnownFault):
     """Another program listens where the UI should."""
 
 
-def serve(settings: Settings, port: int) -> int:
+def serve(settings: Settings, port: int, workspace: Path) -> int:
     """Run until a signal comes or Dagster ends by itself; returns the exit code. Raises PortInUse."""
     _check_port(port)
     dagster_home(settings.home)
-    program = Path(sys.executable).with_name("dg")
     heard: list[int] = []
 
     def end(number: int, _: FrameType | None) -> None:
@@ -44,7 +44,7 @@ def serve(settings: Settings, port: int) -> int:
     # Signals that a script's background jobs ignore are heard again by what has a handler when it starts them.
     handlers = {n: signal.signal(n, signal.default_int_handler) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     dagster = subprocess.Popen(
-        [str(program), "dev", "--host", HOST, "--port", str(port)],
+        [*_DG, "dev", "--workspace", str(workspace), "--host", HOST, "--port", str(port)],
         start_new_session=True,
         env={**os.environ, "DAGSTER_CLI_TELEMETRY": "0"},
     )

@@ -23,7 +23,7 @@ from pipelines.home import Home
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.jobs import AS_OF
 from pipelines.orchestration.retention import forget_old_runs
-from pipelines.orchestration.run_processes import RunProcess, death, fail_dead_runs, started_at
+from pipelines.orchestration.run_processes import RunProcess, fail_dead_runs
 from pipelines.orchestration.run_report import RunReport, events_of, report_of
 from pipelines.settings import Settings
 
@@ -105,22 +105,6 @@ def _canceling(instance: dg.DagsterInstance, run_id: str) -> bool:
     if run.status != dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceling(run)
     return True
-
-
-def last_night(settings: Settings) -> str | None:
-    """What went wrong with the newest nightly, in a sentence; None where nothing did."""
-    if not Home(settings.home).dagster.exists():
-        return None
-    with open_instance(settings.home) as instance:
-        records = instance.get_run_records(dg.RunsFilter(job_name="nightly"), limit=1)
-        if not records:
-            return None
-        run, began = records[0].dagster_run, started_at(records[0])
-        when = f"The nightly of {began:%Y-%m-%d %H:%M} UTC" if began else "The last nightly"
-        if run.status == dg.DagsterRunStatus.FAILURE:
-            return f"{when} failed: {'; '.join(report_of(run, *events_of(instance, run.run_id)).failures)}"
-        reason = None if run.is_finished else death(run, began)
-        return f"{when} died: {reason}; the next run clears it away" if reason else None
 
 
 def tell_of_dead_runs(settings: Settings, instance: dg.DagsterInstance) -> None:

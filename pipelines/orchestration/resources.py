@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 
 from assets.catalog import Catalog, load_catalog
+from assets.contracts.raw import MacroObservations, PriceBars
 from assets.reference.facts import Reference, load_reference
 from assets.studies import Studies, load_studies
 from assets.upstream import Upstream
@@ -102,6 +103,7 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
     """The home's DuckDB file, held while the run lasts."""
 
     settings: dg.ResourceDependency[Settings]
+    catalog: dg.ResourceDependency[Catalog]
     horizon: dg.ResourceDependency[RunHorizon]
 
     @contextmanager
@@ -114,7 +116,8 @@ class WarehouseResource(dg.ConfigurableResource[Warehouse]):
             simulated=self.horizon.simulated,
             lock_wait_seconds=self.settings.lock_wait_seconds,
         )
-        with before_the_run(), opening as opened:
+        with refusing(context), opening as opened:
+            must_have_begun(opened, self.catalog, self.horizon.as_of)
             yield opened
 
 
@@ -216,7 +219,7 @@ def resources(settings: Settings, overrides: Mapping[str, Any]) -> dict[str, Any
     studies = add("studies", StudiesResource, catalog=catalog)
     upstream = add("upstream", UpstreamResource, settings=settings, catalog=catalog)
     horizon = add("horizon", HorizonResource, settings=settings, upstream=upstream)
-    warehouse = add("warehouse", WarehouseResource, settings=settings, horizon=horizon)
+    warehouse = add("warehouse", WarehouseResource, settings=settings, catalog=catalog, horizon=horizon)
     kept = {"upstream": upstream, "warehouse": warehouse}
     add("publisher", PublisherResource, settings=settings, catalog=catalog, horizon=horizon, **kept)
     add("io_manager", WarehouseIOManagerResource, **kept)
@@ -234,6 +237,26 @@ def chosen_horizon(as_of: date | None, source: Upstream) -> RunHorizon:
             f"as-of {as_of} is later than {today}, the newest day of {source.name}; choose that or earlier"
         )
     return RunHorizon(as_of or today, source.simulated)
+
+
+def must_have_begun(warehouse: Warehouse, catalog: Catalog, as_of: date) -> None:
+    """Raises SettingsError for a day before something begins without which nothing can be said."""
+    first = {
+        **warehouse.first_days(PriceBars, "symbol", "date"),
+        **warehouse.first_days(MacroObservations, "series_id", "date"),
+    }
+    needed = {
+        entry.id: first[entry.id]
+        for entry in (*catalog.symbol, *catalog.series)
+        if entry.required and entry.id in first
+    }
+    late = {id: day for id, day in needed.items() if day > as_of}
+    if late:
+        last = max(late, key=late.__getitem__)
+        raise SettingsError(
+            f"as-of {as_of} lies before the data begin: {last}, without which nothing can be said, begins "
+            f"{late[last]}; choose a later day"
+        )
 
 
 def past_days(

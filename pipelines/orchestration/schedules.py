@@ -11,7 +11,7 @@ from pipelines.orchestration.jobs import nightly
 from pipelines.settings import Settings
 
 
-def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
+def schedule_of(settings: Settings) -> dg.ScheduleDefinition:
     """On from the first start, in New York's time."""
     return dg.ScheduleDefinition(
         name="nightly_schedule",
@@ -22,3 +22,6 @@ def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
         description="Weekdays 22:45 New York: after the US close, the Fed's releases and the crypto close. "
         "RECOUPLE_NIGHTLY_CRON sets another time.",
     )
+
+
+nightly_schedule = schedule_of(Settings())

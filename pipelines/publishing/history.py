@@ -21,7 +21,7 @@ from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from pipelines.home import Home, Run, Tree
 from pipelines.published.marts import Pair
-from pipelines.publishing.serving import STORAGE_VERSION
+from pipelines.publishing.tables import STORAGE_VERSION
 
 _SAME_DIGITS = 1e-9
 

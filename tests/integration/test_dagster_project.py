@@ -142,7 +142,7 @@ def test_every_rule_of_a_contract_is_a_check_that_says_what_holds(defs: dg.Defin
 
 
 def test_the_nightly_runs_on_weekday_evenings_after_every_close() -> None:
-    schedule = nightly_schedule(Settings())
+    schedule = nightly_schedule
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert schedule.execution_timezone == "America/New_York"
     assert schedule.cron_schedule == "45 22 * * 1-5"
