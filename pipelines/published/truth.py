@@ -7,7 +7,7 @@ arithmetic. Not here: the code that makes the reading: nothing of published.fact
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
