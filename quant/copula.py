@@ -117,7 +117,9 @@ def density_constants(correlations: FloatArray = CORRELATION_GRID) -> FloatArray
 
 
 @njit(cache=True, error_model="numpy")
-def pair_densities(one: FloatArray, other: FloatArray, grid: FloatArray, constants: FloatArray, out: FloatArray) -> None:
+def pair_densities(
+    one: FloatArray, other: FloatArray, grid: FloatArray, constants: FloatArray, out: FloatArray
+) -> None:
     """`exp(log_density)` of one day to rounding, without a logarithm: out float64[4, G].
 
     one, other: float64[4, 2] of `ranks`; grid: the correlations of `density_constants`. The exponents of `COPULA_DOF`

@@ -190,7 +190,14 @@ def filter_block(
         days,
         left,
         right,
-        *(own[name] for name in _PAIR_ARRAYS),
+        own["density"],
+        own["bank_scores"],
+        own["copula_scores"],
+        own["label"],
+        own["since"],
+        own["seen"],
+        own["confirmed"],
+        own["confirmed_since"],
         drift_transitions(parameters.bank),
         np.array([1.0 / b.mean_spell for b in parameters.bank]),
         np.array([b.weight for b in parameters.bank], dtype=np.float64),
@@ -317,9 +324,7 @@ def _filter_pairs(  # type: ignore[no-untyped-def]
                 counted[t, label[p]] += 1
             likeliest = np.argmax(probability)
             if likeliest != confirmed[p] and probability[likeliest] > confirm_above:
-                found.append(
-                    (float(p), float(days[t]), float(confirmed[p]), float(likeliest), probability[likeliest])
-                )
+                found.append((float(p), float(days[t]), float(confirmed[p]), float(likeliest), probability[likeliest]))
                 confirmed[p] = likeliest
                 confirmed_since[p] = days[t]
         if ended >= 0 and seen[p] > 0:

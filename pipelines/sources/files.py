@@ -17,6 +17,7 @@ import polars as pl
 
 from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.reference.fomc_calendar import load_fomc_calendar
+from assets.universe import ROLE as UNIVERSE
 from assets.upstream import Fetched, Missing, UpstreamError, Watermarks
 
 _PRICES = ("symbol", "date", "open", "high", "low", "close", "adj_close", "volume")
@@ -51,8 +52,10 @@ class FilesUpstream:
     def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
         """All bars of the symbols."""
         ids = [s.id for s in symbols]
-        rows = self._prices.filter(pl.col("symbol").is_in(ids)).with_columns(provisional=pl.lit(False))
-        return Fetched(rows, self._absent(ids, rows["symbol"], "prices.parquet"))
+        of_universe = {s.role for s in symbols} == {UNIVERSE}
+        prices = self._universe_prices if of_universe else self._prices
+        rows = prices.filter(pl.col("symbol").is_in(ids)).with_columns(provisional=pl.lit(False))
+        return Fetched(rows, self._absent(ids, rows["symbol"], f"{'universe_' if of_universe else ''}prices.parquet"))
 
     def futures_settlements(self, futures: Sequence[Futures], stored: Watermarks) -> Fetched:
         """Closes of all contracts of the families that the folder has, expired ones with them."""
@@ -135,8 +138,13 @@ class FilesUpstream:
 
     @cached_property
     def _prices(self) -> pl.DataFrame:
-        frame = self._read("prices.parquet", _PRICES)
-        return frame.select("symbol", pl.col("date").cast(pl.Date), *(pl.col(c).cast(pl.Float64) for c in _PRICES[2:]))
+        return _in_order(self._read("prices.parquet", _PRICES))
+
+    @cached_property
+    def _universe_prices(self) -> pl.DataFrame:
+        """Prices of what is no catalog symbol: a file of their own where the folder has one."""
+        frame = self._read_optional("universe_prices.parquet", _PRICES)
+        return self._prices if frame is None else _in_order(frame)
 
     def _read_optional(self, name: str, columns: Sequence[str]) -> pl.DataFrame | None:
         return self._read(name, columns) if (self.folder / name).exists() else None
@@ -166,3 +174,7 @@ class FilesUpstream:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select("symbol", pl.col("date").cast(pl.Date), *(pl.col(c).cast(pl.Float64) for c in _PRICES[2:]))

@@ -80,9 +80,7 @@ def test_a_confirmed_change_is_dated_on_the_day_it_could_be_known(returns: np.nd
 def test_only_pairs_of_members_are_counted(returns: np.ndarray) -> None:
     members = np.ones(returns.shape, dtype=bool)
     members[:500, 0] = False
-    block = filter_block(
-        returns, DAYS, LEFT, RIGHT, PARAMETERS, BlockState.initial(4, len(LEFT), PARAMETERS), members
-    )
+    block = filter_block(returns, DAYS, LEFT, RIGHT, PARAMETERS, BlockState.initial(4, len(LEFT), PARAMETERS), members)
     assert block.counted[499].sum() == 3
     assert block.counted[500].sum() == 6
 
