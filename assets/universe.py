@@ -48,6 +48,7 @@ class Universe(Entry):
     windows_sessions: tuple[int, ...] = (60, 252)
     neighbours: int = Field(default=10, ge=1)
     changes_sessions: int = Field(default=252, ge=1)
+    since: date | None = None
     confirm_above: float = Field(default=0.97, gt=0.5, lt=1)
     false_discovery_rate: float = Field(default=0.05, gt=0, lt=1)
 

@@ -71,7 +71,8 @@ class StoredStates:
             "days": pl.Int64,
             "tries": pl.Int64,
         }
-        night = self._prepared(universe, panel(returns, members))
+        computed = returns.filter(pl.col("session") >= universe.since) if universe.since else returns
+        night = self._prepared(universe, panel(computed, members))
         self._nights[universe.id] = night
         self._pairs.pop(universe.id, None)
         if not night.blocks:
