@@ -61,9 +61,10 @@ def _with_promised_columns(contract: type[Table], frame: pl.DataFrame) -> pl.Dat
 def _broken(contract: type[Table], details: pl.DataFrame) -> pl.DataFrame:
     """One row per row that breaks a rule: the first rule it breaks, the row itself as JSON."""
     columns = contract.column_names()
+    texts = [pl.col(c) if details.schema[c].is_nested() else pl.col(c).cast(pl.String) for c in columns]
     rules = [name for name in details.columns if name not in columns]
     first = pl.coalesce(pl.when(pl.col(r).cast(pl.String) == "invalid").then(pl.lit(r)) for r in rules)
     return details.select(
         rule=first,
-        payload=pl.struct(pl.col(columns).cast(pl.String)).struct.json_encode(),
+        payload=pl.struct(texts).struct.json_encode(),
     )
