@@ -171,6 +171,8 @@ def _faults(universe: Universe, earlier: Sequence[str]) -> Iterator[tuple[str, s
         yield "it has no pairs; name anchors or set all_pairs = true", ""
     if not universe.windows_sessions or min(universe.windows_sessions) < 20:
         yield "windows_sessions needs windows of 20 sessions or more", "windows_sessions"
+    if len(set(universe.windows_sessions)) < len(universe.windows_sessions):
+        yield "windows_sessions names a window twice; name it once", "windows_sessions"
     doubled = [s for n, s in enumerate(universe.members) if s in universe.members[:n]]
     if doubled:
         yield f"member {doubled[0]} is there twice; name it once", "members"

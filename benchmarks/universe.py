@@ -3,9 +3,8 @@
 Here: the bars of a universe, each measured on a simulated one whose regimes are known, seeded. Not here: the same
 promises in small (tests/unit/test_universe*.py), what the figures mean for larger ones (docs/scale.md).
 
-Processor seconds are those of this process and its workers together, so that a busy machine tells the same. The state
-of a pair is as large and as quick after 1,100 sessions as after 2,520, so the nights are measured on the shorter history
-and the history's own cost separately.
+Processor seconds are those of this process and its workers together, so that a busy machine tells the same. A state is
+as large and as quick after 1,100 sessions as after 2,520: nights are measured on the shorter history, the history apart.
 """
 
 from __future__ import annotations

@@ -48,7 +48,6 @@ class _Night:
     left: IntArray
     right: IntArray
     blocks: list[Block] = field(default_factory=list)
-    positions: list[NDArray[np.intp]] = field(default_factory=list)
 
 
 class StoredStates:
@@ -92,31 +91,32 @@ class StoredStates:
 
     def _prepared(self, universe: Universe, now: Panel) -> _Night:
         """Returns in the store, pairs cut into blocks."""
-        stored = self._objects.names(f"{universe.id}/panel-")
+        stored = self._objects.names(_panels(universe))
         for name in stored:
             raw = self._objects.read(name)
             now = now.keeping(Panel.from_bytes(raw)) if raw else now
-        at = {symbol: n for n, symbol in enumerate(now.symbols)}
-        pairs = [(at[a], at[b]) for a, b in universe.pairs(self._simulated) if a in at and b in at]
-        left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-        night = _Night(now, np.ascontiguousarray(left), np.ascontiguousarray(right))
-        if not pairs:
-            return night
-        name = f"{universe.id}/panel-{now.digest()}.npz"
+        name = f"{_panels(universe)}{now.digest()}.npz"
         self._objects.write(name, now.to_bytes())
         for old in stored:
             if old != name:
                 self._objects.remove(old)
-        for number, own in enumerate(cut(left, right)):
-            night.positions.append(own)
+        return self._cut(universe, now, name)
+
+    def _cut(self, universe: Universe, now: Panel, name: str) -> _Night:
+        """The universe's pairs that have prices, in blocks."""
+        at = {symbol: n for n, symbol in enumerate(now.symbols)}
+        pairs = [(at[a], at[b]) for a, b in universe.pairs(self._simulated) if a in at and b in at]
+        left, right = np.ascontiguousarray(np.array(pairs, dtype=np.int64).reshape(-1, 2).T)
+        night = _Night(now, left, right)
+        for number, own in enumerate(cut(left, right) if pairs else ()):
             night.blocks.append(
                 Block(
                     self._objects,
                     name,
                     universe.id,
                     number,
-                    night.left[own],
-                    night.right[own],
+                    left[own],
+                    right[own],
                     universe.windows_sessions,
                     PARAMETERS,
                     universe.confirm_above,
@@ -203,10 +203,15 @@ class StoredStates:
         )
 
     def _night(self, universe: Universe) -> _Night:
+        """Tonight's, or in another process what tonight's left in the store."""
         if universe.id not in self._nights:
-            raise StatesGone(
-                f"universe {universe.id} has not been computed in this run; materialize derived/universe_blocks with it"
-            )
+            names = self._objects.names(_panels(universe))
+            raw = self._objects.read(names[-1]) if names else None
+            if raw is None:
+                raise StatesGone(
+                    f"universe {universe.id} has not been computed yet; materialize derived/universe_blocks first"
+                )
+            self._nights[universe.id] = self._cut(universe, Panel.from_bytes(raw), names[-1])
         return self._nights[universe.id]
 
     def _result(self, block: Block) -> BlockResult:
@@ -305,6 +310,11 @@ def _of_session(night: _Night, t: int, window: int) -> Breadth:
         return Breadth(0, *[np.nan] * 5)
     rows = np.where(now.members[t], now.returns[t + 1 - window : t + 1], np.nan)
     return breadth(rows, night.left, night.right)
+
+
+def _panels(universe: Universe) -> str:
+    """What the names of a universe's returns begin with."""
+    return f"{universe.id}/panel-"
 
 
 def _named(index: IntArray) -> pl.Series:

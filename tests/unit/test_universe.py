@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.catalog import load_catalog
+import assets.raw.universe  # noqa: F401
+from assets.catalog import Symbol, load_catalog
+from assets.contracts.universe import UniverseBars
 from assets.framework.table import FUNCTIONS
 from assets.marts import universe as _marts  # noqa: F401  (registers the functions)
 from assets.marts.regimes import PARAMETERS
 from assets.universe import Universe, UniverseError, Universes, load_universes
+from assets.upstream import Fetched, UpstreamError
 from pipelines.universe.blocks import PAIRS_A_BLOCK, cut
 from pipelines.universe.map_blocks import BlockFailed, InThisProcess, Processes
 from pipelines.universe.objects import Folder
-from pipelines.universe.states import StoredStates
+from pipelines.universe.states import StatesGone, StoredStates
 from quant.correlation import rolling_correlation
 from quant.regimes import filter_regimes
 from quant.universe_simulation import simulate_universe
@@ -218,6 +222,71 @@ def test_neighbours_are_ranked_by_the_longest_window(tmp_path: Path) -> None:
     assert mine["neighbour"].n_unique() == 4
     assert mine["correlation"].is_sorted(descending=True)
     assert mine["window_sessions"].unique().to_list() == [60]
+
+
+def test_marts_are_read_from_the_store_in_another_process(tmp_path: Path) -> None:
+    tables = marts(night(tmp_path))
+    for name, frame in marts(states(tmp_path)).items():
+        assert frame.equals(tables[name]), name
+
+
+def test_a_universe_that_was_never_computed_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StatesGone, match="materialize derived/universe_blocks first"):
+        marts(states(tmp_path))
+
+
+# ---------------------------------------------------------------- prices
+@dataclass
+class Market:
+    """A source that gives out after so many symbols."""
+
+    gives_out_after: int
+    asked: list[str] = field(default_factory=list)
+
+    simulated = True
+
+    def price_bars(self, symbols: Sequence[Symbol], stored: Mapping[str, date]) -> Fetched:
+        """One bar of each."""
+        if len(self.asked) + len(symbols) > self.gives_out_after:
+            raise UpstreamError("the source has had enough", transient=True)
+        self.asked += [s.id for s in symbols]
+        bar = {"date": SESSIONS[0], **dict.fromkeys(("open", "high", "low", "close", "adj_close", "volume"), 1.0)}
+        rows = [{"symbol": s.id, **bar, "provisional": False} for s in symbols]
+        return Fetched(pl.DataFrame(rows, schema=UniverseBars.create_empty().schema))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A history that has some symbols."""
+
+    symbols: tuple[str, ...] = ()
+
+    def watermarks(self, contract: object, series: str, day: str) -> dict[str, date]:
+        """All up to the first session."""
+        return dict.fromkeys(self.symbols, SESSIONS[0])
+
+
+def fetched(market: Market, stored: Stored) -> Fetched:
+    many = Universes(universe=(Universe(id="many", name="Many", simulated=500, all_pairs=True),))
+    result: Fetched = FUNCTIONS["universe_bars"](many, load_catalog(), market, stored)
+    return result
+
+
+def test_what_came_before_the_source_gave_out_is_kept_and_the_rest_is_named() -> None:
+    answer = fetched(Market(gives_out_after=450), Stored())
+    assert answer.rows["symbol"].n_unique() == 400
+    assert [m.id for m in answer.missing] == [f"SIM{n:04d}" for n in range(401, 501)]
+
+
+def test_known_symbols_are_asked_for_before_new_ones() -> None:
+    market = Market(gives_out_after=1000)
+    fetched(market, Stored(("SIM0500", "SIM0499")))
+    assert market.asked[:3] == ["SIM0499", "SIM0500", "SIM0001"]
+
+
+def test_a_source_that_says_nothing_at_all_is_a_fault() -> None:
+    with pytest.raises(UpstreamError, match="had enough"):
+        fetched(Market(gives_out_after=0), Stored())
 
 
 # ---------------------------------------------------------------- blocks
