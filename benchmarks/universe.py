@@ -4,7 +4,7 @@ Here: the bars of a universe, each measured on a simulated one whose regimes are
 promises in small (tests/unit/test_universe*.py), what the figures mean for larger ones (docs/scale.md).
 
 Processor seconds are those of this process and its workers together, so that a busy machine tells the same. A state is
-as large and as quick after 1,100 sessions as after 2,520: nights are measured on the shorter history, the history apart.
+as large and as quick after 1,100 sessions as after 2,520, so nights are measured on the shorter history.
 """
 
 from __future__ import annotations
