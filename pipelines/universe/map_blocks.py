@@ -14,6 +14,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -72,28 +73,36 @@ class Processes:
     def map_blocks(
         self, function: Callable[[Block], Result], blocks: Sequence[Block]
     ) -> Iterator[tuple[Block, Result, int]]:
-        """All at once first, then those that failed, each alone."""
-        failed: list[tuple[Block, str]] = []
-        done = 0
-        for block, future in self._run(function, blocks, self.workers):
-            error = future.exception()
-            if error is None:
-                done += 1
-                log.info("%d of %d blocks", done, len(blocks))
-                yield block, future.result(), 1
-            else:
-                failed.append((block, str(error)))
-        for block, reason in failed:
-            result, tries = self._alone(function, block, reason)
-            yield block, result, tries
+        """All at once first; those that a dying process took with it once more so; those that failed, each alone."""
+        pending, tried, died = list(blocks), 0, True
+        reasons: dict[int, str] = {}
+        while pending and died and tried < TRIES - 1:
+            tried += 1
+            failed, died, done = [], False, 0
+            for block, future in self._run(function, pending, self.workers):
+                error = future.exception()
+                if error is None:
+                    done += 1
+                    log.info("%d of %d blocks", done, len(pending))
+                    yield block, future.result(), tried
+                    continue
+                died = died or isinstance(error, BrokenProcessPool)
+                reasons[id(block)] = f"{type(error).__name__}: {error}"
+                failed.append(block)
+            pending = failed
+        for block in pending:
+            yield self._alone(function, block, tried, reasons[id(block)])
 
-    def _alone(self, function: Callable[[Block], Result], block: Block, reason: str) -> tuple[Result, int]:
-        for tried in range(2, TRIES + 1):
+    def _alone(
+        self, function: Callable[[Block], Result], block: Block, tried: int, reason: str
+    ) -> tuple[Block, Result, int]:
+        while tried < TRIES:
             log.warning("%s failed: %s; trying it again alone", block, reason)
+            tried += 1
             ((_, future),) = self._run(function, [block], 1)
             error = future.exception()
             if error is None:
-                return future.result(), tried
+                return block, future.result(), tried
             reason = f"{type(error).__name__}: {error}"
         raise BlockFailed(
             f"{block} failed {TRIES} times, last with {reason}; nothing of it was kept and the next run tries it again"

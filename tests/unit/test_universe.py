@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -326,6 +328,20 @@ def test_a_block_that_fails_is_tried_again_alone(tmp_path: Path) -> None:
     work = [Marked(tmp_path, n, tries_needed=3 if n == 1 else 1) for n in range(3)]
     found = {block.number: (result, tries) for block, result, tries in Processes(2).map_blocks(fails_at_first, work)}
     assert found == {0: (0, 1), 1: (10, 3), 2: (20, 1)}
+
+
+def dies_at_first(work: Marked) -> int:
+    mark = work.folder / f"{work.number}"
+    if work.number == 1 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work.number * 10
+
+
+def test_blocks_of_a_process_that_was_killed_come_back(tmp_path: Path) -> None:
+    work = [Marked(tmp_path, n, tries_needed=1) for n in range(4)]
+    found = {block.number: result for block, result, _ in Processes(2).map_blocks(dies_at_first, work)}
+    assert found == {0: 0, 1: 10, 2: 20, 3: 30}
 
 
 def test_a_block_that_never_works_ends_in_a_sentence(tmp_path: Path) -> None:
