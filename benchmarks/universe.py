@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from assets.framework.table import FUNCTIONS
 from assets.marts import universe as _marts  # noqa: F401  (registers the functions)
-from assets.marts.regimes import PARAMETERS
+from assets.marts.regimes import parameters
 from assets.universe import Universe, Universes
 from benchmarks.figures import Figure, compared
 from pipelines.universe.blocks import Block, advance_block, cut
@@ -47,6 +47,8 @@ WARM_UP = 504
 MEMORY_GB = 2.0
 WINDOWS = (60, 252)
 MARTS = ("universe_latest", "universe_changes", "universe_breadth", "universe_neighbours")
+
+PARAMETERS = parameters()
 
 FloatArray = NDArray[np.float64]
 

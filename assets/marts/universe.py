@@ -14,7 +14,6 @@ from assets.contracts import universe as contracts
 from assets.framework.contract import Table
 from assets.framework.table import Horizon, table
 from assets.universe import Universe, Universes, UniverseStates
-from quant.false_discoveries import q_values
 
 
 @table(contracts.UniverseMembers)
@@ -79,6 +78,8 @@ def _of_each(contract: type[Table], universes: Universes, made: Callable[[Univer
 
 
 def _changes(universe: Universe, states: UniverseStates) -> pl.DataFrame:
+    from quant.false_discoveries import q_values
+
     regimes = states.changes(universe).with_columns(
         kind=pl.lit("regime"),
         window_sessions=pl.lit(0, pl.Int64),

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assets.framework.errors import KnownFault
-from assets.marts.regimes import NAMES, PARAMETERS
+from assets.marts.regimes import parameters
 from assets.universe import Universe
 from pipelines.universe.blocks import Block, BlockReport, BlockResult, advance_block, cut, from_the_start
 from pipelines.universe.map_blocks import Engine, InThisProcess
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 SAMPLED_PAIRS = 3  # recomputed from the first day, every night
 WORTH_A_PROCESS = 400_000  # pairs times days: about four seconds
-_REGIMES = [NAMES[label] for label in (-1, 0, 1)]
+_REGIMES = ["inverse", "decoupled", "coupled"]
 _READ = ("correlation", "low", "high", "observations", "move", "move_pvalue")
 
 IntArray = NDArray[np.int64]
@@ -118,7 +118,7 @@ class StoredStates:
                     left[own],
                     right[own],
                     universe.windows_sessions,
-                    PARAMETERS,
+                    parameters(),
                     universe.confirm_above,
                 )
             )

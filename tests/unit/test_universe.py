@@ -18,7 +18,7 @@ from assets.catalog import Symbol, load_catalog
 from assets.contracts.universe import UniverseBars
 from assets.framework.table import FUNCTIONS
 from assets.marts import universe as _marts  # noqa: F401  (registers the functions)
-from assets.marts.regimes import PARAMETERS
+from assets.marts.regimes import parameters
 from assets.universe import Universe, UniverseError, Universes, load_universes
 from assets.upstream import Fetched, UpstreamError
 from pipelines.universe.blocks import PAIRS_A_BLOCK, cut
@@ -32,6 +32,7 @@ from quant.universe_simulation import simulate_universe
 SESSIONS = [date(2020, 1, 1) + timedelta(days=n) for n in range(500)]
 NAMES = ("A", "B", "C", "D", "E")
 ALL = Universe(id="all", name="All", members=NAMES, all_pairs=True, windows_sessions=(20, 60), changes_sessions=500)
+PARAMETERS = parameters()
 MATRIX = simulate_universe(NAMES, len(SESSIONS), seed=1, mean_spell=120).returns
 
 
