@@ -12,10 +12,11 @@ history attached: nothing of a day stays but its marts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -55,6 +56,7 @@ class PastDays:
     simulated: bool
     lock_wait_seconds: float
     resources: Mapping[str, Any]
+    universe_states: Callable[[Path], Any]  # kept in a folder; a day of the past remembers nothing of a later one
     _later: dict[str, pl.DataFrame] = field(default_factory=dict)  # every table as of the day before in this run
 
     def publish(self, days: list[date], run_id: str) -> Iterator[tuple[date, dict[str, Any]]]:
@@ -69,8 +71,8 @@ class PastDays:
                 simulated=self.simulated,
                 lock_wait_seconds=self.lock_wait_seconds,
             )
-            with opening as warehouse:
-                taken_over = self._fill(warehouse, horizon, run_id)
+            with opening as warehouse, TemporaryDirectory() as states:
+                taken_over = self._fill(warehouse, horizon, run_id, Path(states))
                 told = Publisher(
                     warehouse=warehouse,
                     tree=Home(self.home).as_of(day).root,
@@ -85,9 +87,10 @@ class PastDays:
             yield day, told | {"tables_taken_over": len(taken_over), "seconds": round(monotonic() - began, 2)}
         serve_history(self.home)
 
-    def _fill(self, warehouse: Warehouse, horizon: Day, run_id: str) -> set[str]:
+    def _fill(self, warehouse: Warehouse, horizon: Day, run_id: str, states: Path) -> set[str]:
         """Make every table of a day; returns the names of those taken over from a later day."""
-        resources = {**self.resources, "warehouse": warehouse, "horizon": horizon}
+        own = {"warehouse": warehouse, "horizon": horizon, "universe_states": self.universe_states(states)}
+        resources = {**self.resources, **own}
         today: dict[str, pl.DataFrame] = {}
         same: set[str] = set()  # tables whose rows are the later day's, as far as they reach
         taken: set[str] = set()

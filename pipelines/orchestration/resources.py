@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,6 +23,7 @@ from assets.catalog import Catalog, load_catalog
 from assets.contracts.raw import MacroObservations, PriceBars
 from assets.reference.facts import Reference, load_reference
 from assets.studies import Studies, load_studies
+from assets.universe import Universes, UniverseStates, load_universes
 from assets.upstream import Upstream
 from pipelines.home import Home, Tree
 from pipelines.orchestration.io_manager import WarehouseIOManager
@@ -72,6 +75,27 @@ class StudiesResource(dg.ConfigurableResource[Studies]):
         """Loaded once a run and held against the catalog."""
         with before_the_run():
             return load_studies(self.catalog)
+
+
+class UniversesResource(dg.ConfigurableResource[Universes]):
+    """Many symbols at once, from assets/universe.toml."""
+
+    def create_resource(self, context: dg.InitResourceContext) -> Universes:
+        """Loaded once a run."""
+        with before_the_run():
+            return load_universes()
+
+
+class UniverseStatesResource(dg.ConfigurableResource[UniverseStates]):
+    """What is remembered of each universe's pairs from night to night, beside the marts."""
+
+    settings: dg.ResourceDependency[Settings]
+    horizon: dg.ResourceDependency[RunHorizon]
+
+    def create_resource(self, context: dg.InitResourceContext) -> UniverseStates:
+        """In this run's tree."""
+        folder = Tree(self.settings.tree).universe
+        return universe_states(folder, self.settings.universe_memory_gb, simulated=self.horizon.simulated)
 
 
 class UpstreamResource(dg.ConfigurableResource[Upstream]):
@@ -163,6 +187,7 @@ class PastDaysResource(dg.ConfigurableResource[PastDays]):
     catalog: dg.ResourceDependency[Catalog]
     reference: dg.ResourceDependency[Reference]
     studies: dg.ResourceDependency[Studies]
+    universes: dg.ResourceDependency[Universes]
     upstream: dg.ResourceDependency[Upstream]
 
     def create_resource(self, context: dg.InitResourceContext) -> PastDays:
@@ -170,7 +195,13 @@ class PastDaysResource(dg.ConfigurableResource[PastDays]):
         days = chosen_days(context.run.tags) if context.run else []
         _tag(context, self.settings.source, " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "")
         with refusing(context):
-            past = past_days(self.settings, self.upstream, self.reference, self.studies, self.catalog)
+            entries = {
+                "catalog": self.catalog,
+                "reference": self.reference,
+                "studies": self.studies,
+                "universes": self.universes,
+            }
+            past = past_days(self.settings, self.upstream, entries)
             for day in days[-1:]:
                 chosen_horizon(date.fromisoformat(day), self.upstream)
         return past
@@ -217,13 +248,15 @@ def resources(settings: Settings, overrides: Mapping[str, Any]) -> dict[str, Any
     catalog = add("catalog", CatalogResource)
     reference = add("reference", ReferenceResource)
     studies = add("studies", StudiesResource, catalog=catalog)
+    universes = add("universes", UniversesResource)
     upstream = add("upstream", UpstreamResource, settings=settings, catalog=catalog)
     horizon = add("horizon", HorizonResource, settings=settings, upstream=upstream)
+    add("universe_states", UniverseStatesResource, settings=settings, horizon=horizon)
     warehouse = add("warehouse", WarehouseResource, settings=settings, catalog=catalog, horizon=horizon)
     kept = {"upstream": upstream, "warehouse": warehouse}
     add("publisher", PublisherResource, settings=settings, catalog=catalog, horizon=horizon, **kept)
     add("io_manager", WarehouseIOManagerResource, **kept)
-    of_files = {"catalog": catalog, "reference": reference, "studies": studies}
+    of_files = {"catalog": catalog, "reference": reference, "studies": studies, "universes": universes}
     add("past_days", PastDaysResource, settings=settings, upstream=upstream, **of_files)
     add("other_source", OtherSourceResource, settings=settings)
     return {**made, "asked": asked, "nothing_kept": dg.mem_io_manager, **overrides}
@@ -259,9 +292,16 @@ def must_have_begun(warehouse: Warehouse, catalog: Catalog, as_of: date) -> None
         )
 
 
-def past_days(
-    settings: Settings, upstream: Upstream, reference: Reference, studies: Studies, catalog: Catalog
-) -> PastDays:
+def universe_states(folder: Path, memory_gb: float, *, simulated: bool) -> UniverseStates:
+    """What is remembered of universes in a folder."""
+    from pipelines.universe.map_blocks import Processes  # here, because few runs have a universe
+    from pipelines.universe.objects import Folder
+    from pipelines.universe.states import StoredStates
+
+    return StoredStates(Folder(folder), Processes.within(memory_gb), simulated)
+
+
+def past_days(settings: Settings, upstream: Upstream, entries: Mapping[str, Any]) -> PastDays:
     """What computes days of the past; raises SettingsError where nothing is stored to compute them from."""
     stored = Home(settings.home).warehouse
     if not stored.exists():
@@ -271,7 +311,8 @@ def past_days(
         source=upstream.name,
         simulated=upstream.simulated,
         lock_wait_seconds=settings.lock_wait_seconds,
-        resources={"catalog": catalog, "reference": reference, "studies": studies},
+        resources=entries,
+        universe_states=partial(universe_states, memory_gb=settings.universe_memory_gb, simulated=upstream.simulated),
     )
 
 
