@@ -20,9 +20,11 @@ import assets.marts
 import assets.published
 import assets.raw
 from assets.catalog import Catalog, load_catalog
+from assets.contracts.raw import MacroObservations, PriceBars
 from assets.framework.table import sql_tables
 from assets.reference.facts import Reference, load_reference
 from assets.studies import Studies, load_studies
+from assets.universe import Universes, UniverseStates, load_universes
 from assets.upstream import Upstream
 from pipelines.alerts.sensors import alert_sensors
 from pipelines.home import Home, Tree
@@ -57,6 +59,26 @@ def chosen_horizon(as_of: date | None, source: Upstream) -> RunHorizon:
             f"as-of {as_of} is later than {today}, the newest day of {source.name}; choose that or earlier"
         )
     return RunHorizon(as_of or today, source.simulated)
+
+
+def must_have_begun(warehouse: Warehouse, catalog: Catalog, as_of: date) -> None:
+    """Raises SettingsError for a day before something begins without which nothing can be said."""
+    first = {
+        **warehouse.first_days(PriceBars, "symbol", "date"),
+        **warehouse.first_days(MacroObservations, "series_id", "date"),
+    }
+    needed = {
+        entry.id: first[entry.id]
+        for entry in (*catalog.symbol, *catalog.series)
+        if entry.required and entry.id in first
+    }
+    late = {id: day for id, day in needed.items() if day > as_of}
+    if late:
+        last = max(late, key=late.__getitem__)
+        raise SettingsError(
+            f"as-of {as_of} lies before the data begin: {last}, without which nothing can be said, begins "
+            f"{late[last]}; choose a later day"
+        )
 
 
 def build_defs(
@@ -120,6 +142,24 @@ def _resources() -> dict[str, Any]:
     def studies(context: dg.InitResourceContext) -> Studies:
         return load_studies(context.resources.catalog)
 
+    @dg.resource
+    @before_the_run()
+    def universes(_: dg.InitResourceContext) -> Universes:
+        return load_universes()
+
+    @dg.resource(required_resource_keys={"run", "horizon"})
+    def universe_states(context: dg.InitResourceContext) -> UniverseStates:
+        from pipelines.universe.map_blocks import Processes
+        from pipelines.universe.objects import Folder
+        from pipelines.universe.states import StoredStates
+
+        settings: Settings = context.resources.run
+        return StoredStates(
+            Folder(Tree(settings.tree).universe),
+            Processes.within(settings.universe_memory_gb),
+            context.resources.horizon.simulated,
+        )
+
     @dg.resource(required_resource_keys={"run", "catalog"})
     @before_the_run()
     def upstream(context: dg.InitResourceContext) -> Upstream:
@@ -131,7 +171,7 @@ def _resources() -> dict[str, Any]:
         source: Upstream = context.resources.upstream
         return chosen_horizon(context.resources.run.as_of, source)
 
-    @dg.resource(required_resource_keys={"run", "horizon"})
+    @dg.resource(required_resource_keys={"run", "horizon", "catalog"})
     @contextmanager
     def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         settings: Settings = context.resources.run
@@ -144,6 +184,7 @@ def _resources() -> dict[str, Any]:
             lock_wait_seconds=settings.lock_wait_seconds,
         )
         with before_the_run(), opening as opened:
+            must_have_begun(opened, context.resources.catalog, horizon.as_of)
             yield opened
 
     @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})
@@ -170,6 +211,8 @@ def _resources() -> dict[str, Any]:
         "reference": reference,
         "upstream": upstream,
         "horizon": horizon,
+        "universes": universes,
+        "universe_states": universe_states,
         "warehouse": warehouse,
         "publisher": publisher,
         "io_manager": io_manager,

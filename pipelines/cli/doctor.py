@@ -8,11 +8,10 @@ could be.
 from __future__ import annotations
 
 import fcntl
-import shutil
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -24,6 +23,8 @@ from curl_cffi.requests.exceptions import RequestException
 from assets.marts.calendars import row as list_ends
 from assets.reference.facts import Reference, load_reference
 from pipelines.alerts import messenger
+from pipelines.cli import installation
+from pipelines.cli.installation import Finding, nearest
 from pipelines.home import Home
 from pipelines.settings import FRED_KEY_LENGTH, Settings
 from pipelines.sources import farside, fred, fredapi_client, nyfed
@@ -33,17 +34,6 @@ from pipelines.sources.live import LiveConfig
 
 TIMEOUT_SECONDS = 10.0
 MOST_SKEW = timedelta(minutes=2)
-LEAST_FREE_BYTES = 2 * 10**9
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at; the remedy is empty where there is nothing to do."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,10 +51,10 @@ def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock |
     findings = [
         configuration(settings),
         home(settings.home),
-        disk(settings.home),
         lock(settings.home),
         alert_addresses(settings),
         *calendars(load_reference(), clock.now().astimezone(NEW_YORK).date()),
+        *installation.findings(settings, datetime.now(UTC)),
     ]
     if settings.source != "live":
         told = f"the source is {settings.source}: no service is needed"
@@ -89,7 +79,7 @@ def configuration(settings: Settings) -> Finding:
 
 def home(folder: Path) -> Finding:
     """Can state be written?"""
-    place = _nearest(folder)
+    place = nearest(folder)
     try:
         probe = place / ".recouple-doctor"
         probe.write_text("")
@@ -98,16 +88,6 @@ def home(folder: Path) -> Finding:
         remedy = f"Give this user write access to {place}, or set RECOUPLE_HOME to another folder"
         return Finding("home", False, f"{folder} cannot be written ({type(error).__name__})", remedy)
     return Finding("home", True, f"{folder} can be written")
-
-
-def disk(folder: Path, least: int = LEAST_FREE_BYTES) -> Finding:
-    """Is there room for another run?"""
-    free = shutil.disk_usage(_nearest(folder)).free
-    told = f"{free / 1e9:.1f} GB free at {folder}"
-    if free >= least:
-        return Finding("disk", True, told)
-    remedy = f"Free at least {least / 1e9:.0f} GB: old runs lie in {folder / 'marts'}, logs in DAGSTER_HOME"
-    return Finding("disk", False, told, remedy)
 
 
 def lock(folder: Path) -> Finding:
@@ -178,11 +158,6 @@ def _holder(path: Path) -> str:
         except psutil.Error:  # gone meanwhile, or not ours to look at
             continue
     return "another process"
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or the closest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
 # ------------------------------------------------------------------ the services

@@ -59,3 +59,15 @@ def test_what_is_no_key_is_told_without_showing_it(key: str) -> None:
 @pytest.mark.parametrize("key", ["", "   ", "''"])
 def test_an_empty_key_is_no_key(key: str) -> None:
     assert Settings.from_env({"FRED_API_KEY": key}).fred_api_key is None
+
+
+@pytest.mark.parametrize("name", ["que?ry", "back\\slash"])
+def test_a_home_that_duckdb_cannot_open_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="DuckDB cannot open files below"):
+        Settings.from_env({"RECOUPLE_HOME": str(tmp_path / name)})
+
+
+def test_a_home_is_named_as_the_file_system_names_it(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    for place in ("link", "elsewhere/../real"):
+        assert Settings.from_env({"RECOUPLE_HOME": str(tmp_path / place)}).home == tmp_path / "real"
