@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev browser postgres clients test check format bench lock clean
+.PHONY: help setup demo nightly dev browser postgres clients test coverage check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts w
 test: setup browser postgres clients  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
+coverage: setup browser postgres clients  ## all tests, with the share of lines they reach
+	@$(BIN)/pytest -n 2 --dist loadfile --cov=pipelines --cov=assets --cov=quant --cov-report=term:skip-covered
+
 check: setup  ## format, lint, types, dependency rule, SQL lint, contracts vs docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -92,10 +95,10 @@ PIN = uv pip compile --quiet --no-header --generate-hashes --universal --python-
 PINNED = '\# Exact versions with hashes for every supported platform. Made by `make lock`; do not edit.'
 
 lock:  ## pin every requirement anew (needs uv)
-	@{ echo $(PINNED); $(PIN) --extra dev pyproject.toml; } > .lock
+	@{ echo $(PINNED); $(PIN) --extra dev --extra explore pyproject.toml; } > .lock
 	@mv .lock requirements.lock
 	@{ echo $(PINNED); \
-		$(PIN) --extra dev --extra bench --constraint requirements.lock pyproject.toml; } > .lock
+		$(PIN) --extra dev --extra explore --extra bench --constraint requirements.lock pyproject.toml; } > .lock
 	@mv .lock requirements-bench.lock
 	@for client in tests/serving/clients/*.in; do \
 		{ echo $(PINNED); $(PIN) $$client; } > .lock && mv .lock $${client%.in}.lock; done

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from assets.framework.errors import KnownFault
 from pipelines.home import Home
 
+FRED_KEY_LENGTH = 32
 SourceName = Literal["live", "files", "sample"]
 
 
@@ -48,13 +49,12 @@ class Settings(BaseModel):
         if source not in get_args(SourceName):
             raise SettingsError(f"RECOUPLE_SOURCE is {source!r}; set it to live, files or sample")
         environ = {**environ, **_secrets_from_files(environ)}
-        key = environ.get("FRED_API_KEY")
         return cls(
             source=source,  # type: ignore[arg-type]
             files=_files(source, environ.get("RECOUPLE_FILES")),
             home=_home(environ.get("RECOUPLE_HOME") or str(base() / "data")),
             as_of=_day("RECOUPLE_AS_OF", environ.get("RECOUPLE_AS_OF")),
-            fred_api_key=SecretStr(key) if key else None,
+            fred_api_key=_fred_key(environ.get("FRED_API_KEY")),
             alert_urls=tuple(SecretStr(url) for url in environ.get("RECOUPLE_ALERT_URLS", "").split()),
             lock_wait_seconds=_seconds(environ, "RECOUPLE_LOCK_WAIT_SECONDS", 60.0),
             keep_runs_hours=_seconds(environ, "RECOUPLE_KEEP_RUNS_HOURS", 48.0),
@@ -136,6 +136,19 @@ def _files(source: str, value: str | None) -> Path | None:
             "set it to a folder with prices.parquet and fred.parquet"
         )
     return None
+
+
+def _fred_key(value: str | None) -> SecretStr | None:
+    """The key without the blanks and quotes that copying leaves around it; the message never shows it."""
+    key = (value or "").strip().strip("\"'").strip()
+    if not key:
+        return None
+    if len(key) != FRED_KEY_LENGTH or not (key.isalnum() and key.islower() and key.isascii()):
+        raise SettingsError(
+            f"FRED_API_KEY is not {FRED_KEY_LENGTH} lower-case letters and digits (it has {len(key)} characters); "
+            f"copy it again from fred.stlouisfed.org, My Account, API Keys, or unset it to use the keyless CSV endpoint"
+        )
+    return SecretStr(key)
 
 
 def _day(name: str, value: str | None) -> date | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 FloatArray = NDArray[np.float64]
 
@@ -49,6 +48,8 @@ def calibration_slope(probability: FloatArray, outcome: FloatArray) -> float:
     probability: float64[T] in (0, 1); outcome: float64[T] of 0 and 1. NaN where the forecasts hardly vary, where all
     outcomes are alike or where the forecasts tell them apart completely.
     """
+    from scipy import special
+
     log_odds = special.logit(probability)
     if not len(outcome) or outcome.min() == outcome.max() or log_odds.std() < _LEAST_VARIATION:
         return float("nan")

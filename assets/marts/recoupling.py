@@ -22,7 +22,6 @@ from assets.studies import Recoupling, Studies
 from quant.events import FloatArray, independent_events, resampled_days
 from quant.forecasts import Forecasts, catch_up, random_walk_probability, walk_forward
 from quant.scoring import brier_losses, calibration_slope, skill, skill_interval
-from quant.trailing import trailing_deviation, trailing_mean
 
 _SEED = 20_251_211  # any fixed number: the same forecasts give the same intervals
 _MODELS = {
@@ -60,6 +59,8 @@ def signal_scorecard(recoupling_signal: pl.DataFrame, studies: Studies) -> pl.Da
 
 def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.DataFrame:
     """One horizon's forecasts, with what happened where that is known."""
+    from quant.trailing import trailing_deviation
+
     gap = inputs["gap_63d"].fill_null(np.nan).to_numpy()
     log_ratio = np.log(inputs["ratio"].to_numpy())
     volatility = trailing_deviation(np.diff(log_ratio, prepend=np.nan), _VOLATILITY_SESSIONS)
@@ -100,6 +101,8 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.Data
 
 def _features(inputs: pl.DataFrame, gap: FloatArray, volatility: FloatArray, horizon: int) -> FloatArray:
     """float64[T, K] in the order of the components; what helps the asset speaks against a lagging benchmark."""
+    from quant.trailing import trailing_mean
+
     known = {c: inputs[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in inputs.columns[2:]}
     for_the_laggard = -np.sign(gap)
     usual = trailing_mean(known["asset_volatility_annualized"], _USUAL_SESSIONS)
