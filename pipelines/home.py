@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+_AS_OF = "as_of"  # the folder of trees of chosen days
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,6 +32,11 @@ class Run:
     def card(self) -> Path:
         """The page in one picture."""
         return self.folder / "brief.png"
+
+    @property
+    def historical(self) -> bool:
+        """It lies in the tree of a chosen day: computed as of then, however much later."""
+        return len(self.folder.parents) > 2 and self.folder.parents[2].name == _AS_OF
 
     @property
     def meta(self) -> Path:
@@ -123,7 +130,7 @@ class Home(Tree):
 
     def as_of(self, day: date) -> Tree:
         """The tree of one as-of date."""
-        return Tree(self.root / "as_of" / day.isoformat())
+        return Tree(self.root / _AS_OF / day.isoformat())
 
     def of_source(self, source: str) -> Home:
         """A home of its own for a source that is not the configured one."""

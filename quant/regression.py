@@ -56,3 +56,24 @@ def hac_slope(y: NDArray[np.float64], x: NDArray[np.float64]) -> Slope | None:
         observations=observations,
         lags=lags,
     )
+
+
+def trailing_beta(
+    y: NDArray[np.float64], x: NDArray[np.float64], *, window: int, min_observations: int
+) -> NDArray[np.float64]:
+    """Slope of y on x over the `window` rows before each row, which is itself left out.
+
+    y, x: float64[T], rows with a NaN in either count as absent. Returns float64[T], NaN below `min_observations` or
+    where x does not vary. Appending rows changes none. Raises ValueError when lengths differ.
+    """
+    if len(y) != len(x):
+        raise ValueError(f"trailing_beta: y has {len(y)} rows and x has {len(x)}; give one x per y")
+    known = np.isfinite(y) & np.isfinite(x)
+    v, u = np.where(known, y, 0.0), np.where(known, x, 0.0)
+    sums = np.cumsum(np.stack([known.astype(np.float64), u, v, u * u, u * v]), axis=1)
+    past = np.concatenate([np.zeros((5, 1)), sums], axis=1)[:, :-1]
+    n, sx, sy, sxx, sxy = past - np.concatenate([np.zeros((5, min(window, len(y)))), past[:, :-window]], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = sxx - sx * sx / n
+        slope = (sxy - sx * sy / n) / spread
+    return np.where((n >= min_observations) & (spread > 1e-12), slope, np.nan)

@@ -18,7 +18,7 @@ class CorrelationRegimes(Mart):
     """Whether a pair's daily returns move together, as a filter that knows only the past saw it on the day.
 
     Coupled from a correlation of +0.30, inverse from -0.15, decoupled between. The regime is left only when its own
-    probability falls below one quarter, so that a single odd week does not end it.
+    probability falls below one third, so that a single odd week does not end it.
     """
 
     chart = Chart(x="session", y=("p_coupled",), where={"pair": "BTC-USD/^RUT"})

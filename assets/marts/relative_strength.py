@@ -14,6 +14,7 @@ from assets.framework.table import table
 
 GAPS = (63, 126, 252)
 PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
+EDGE = 1.0  # standard deviations at which a gap counts as leading or lagging
 
 
 @table(RelativeStrength)
@@ -44,5 +45,5 @@ def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
 
 
 def _state(score: pl.Expr) -> pl.Expr:
-    leading = pl.when(score >= 1).then(pl.lit("leading"))
-    return leading.when(score <= -1).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))
+    leading = pl.when(score >= EDGE).then(pl.lit("leading"))
+    return leading.when(score <= -EDGE).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))

@@ -53,8 +53,8 @@ def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock |
         home(settings.home),
         lock(settings.home),
         alert_addresses(settings),
-        *installation.findings(settings, datetime.now(UTC)),
         *calendars(load_reference(), clock.now().astimezone(NEW_YORK).date()),
+        *installation.findings(settings, datetime.now(UTC)),
     ]
     if settings.source != "live":
         told = f"the source is {settings.source}: no service is needed"

@@ -34,6 +34,7 @@ class Status:
     as_of: str
     source: str
     simulated: bool
+    historical: bool
     run_id: str
     published_at: str
     age_hours: float
@@ -59,6 +60,7 @@ class Status:
             as_of=marts.manifest["as_of"],
             source=marts.manifest["source"],
             simulated=marts.simulated,
+            historical=marts.historical,
             run_id=marts.manifest["run_id"],
             published_at=marts.manifest["published_at"],
             age_hours=round((datetime.now(UTC) - published).total_seconds() / 3600, 1),
@@ -86,9 +88,13 @@ class Status:
     def _lines(self) -> Iterator[str]:
         if self.simulated:
             yield "SIMULATED MARKET: nothing below is real"
+        if self.historical:
+            yield "historical: computed as of an earlier day, from what was known by its end"
         yield f"as of {self.as_of}, source {self.source}, published {self.age_hours:g} h ago"
         yield ""
         yield from textwrap.wrap(f"{self.reading.headline}.", WIDTH)
+        yield ""
+        yield from _named(("Changed" if n == 0 else "", change) for n, change in enumerate(self.reading.changes))
         yield ""
         yield from _named((s.topic, s.text) for s in self.reading.sentences)
         late = f"{len(self.stale)} of {self.inputs} inputs late: {', '.join(self.stale)}"
@@ -101,18 +107,18 @@ class Status:
         yield f"for BI  {self.serving}"
 
 
+def _concerns(marts: Marts, contract: type[Mart]) -> tuple[str, ...]:
+    """What a table says a person should look at; a run of an earlier version may not have it."""
+    name = contract.table_name()
+    return tuple(contract.concerns(marts.scan(name).collect())) if marts.has(name) else ()
+
+
 def attention(wrong: Sequence[Finding]) -> Iterator[str]:
     """What a person should see to, 80 columns wide."""
     if wrong:
         yield ""
     for finding in wrong:
         yield from _named([(finding.name, f"{finding.detail}. {finding.remedy}")])
-
-
-def _concerns(marts: Marts, contract: type[Mart]) -> tuple[str, ...]:
-    """What a table says a person should look at; a run of an earlier version may not have it."""
-    name = contract.table_name()
-    return tuple(contract.concerns(marts.scan(name).collect())) if marts.has(name) else ()
 
 
 def claims(tree: Path) -> list[dict[str, Any]]:

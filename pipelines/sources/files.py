@@ -1,8 +1,8 @@
 """The `files` source: a folder of parquet files in the format of the README.
 
 Here: reading the folder and turning it into raw rows, and what the folder says of them. Not here: anything that goes
-over a network. The folder is complete each time, so watermarks are not needed; the warehouse finds what is new. Today is
-the last price's date, so that a folder always computes the same.
+over a network. The folder is complete each time, so watermarks are not needed; the warehouse finds what is new. Today
+is the last price's date, so that a folder always computes the same.
 
 A folder need not say what its values are. What it does say, in columns such as currency or units, is held against the
 catalog as a service's answer is.

@@ -64,12 +64,12 @@ def test_all_is_well(clinic: Clinic) -> None:
             "home",
             "lock",
             "alerts",
+            *CALENDARS,
             "last night",
             "served",
             "disk",
             "FRED_API_KEY",
             "clock",
-            *CALENDARS,
         ),
         *("service Yahoo", "service FRED", "service New York Fed", "service Farside (optional)"),
     }
@@ -156,9 +156,8 @@ def test_a_warehouse_in_use_is_told_with_its_holder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", ["files", "sample"])
 def test_offline_sources_ask_no_service(tmp_path: Path, source: str) -> None:
     settings = Settings.model_validate({"source": source, "files": tmp_path, "home": tmp_path})
-    here = ["configuration", "home", "lock", "alerts", *(["files"] if source == "files" else [])]
-    found = [f.name for f in examine(settings)]
-    assert found == [*here, "last night", "served", "disk", *CALENDARS, "services"]
+    here = ["configuration", "home", "lock", "alerts", *CALENDARS, *(["files"] if source == "files" else [])]
+    assert [f.name for f in examine(settings)] == [*here, "last night", "served", "disk", "services"]
 
 
 def test_alert_addresses_are_looked_at_without_sending_or_showing_them(tmp_path: Path) -> None:
