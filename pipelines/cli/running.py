@@ -17,6 +17,8 @@ from pipelines.cli.console import say, settings
 from pipelines.home import Home, Tree
 from pipelines.settings import Settings, base
 
+WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"  # beside the rooms, in a checkout as in a wheel
+
 app = typer.Typer()
 
 
@@ -53,8 +55,8 @@ def dev(port: Annotated[int, typer.Option(help="where the UI listens on 127.0.0.
     chosen = settings()
     dagster_home(chosen.home)
     _from_anywhere(chosen)
-    program = Path(sys.executable).with_name("dg")
-    os.execv(program, [str(program), "dev", "--host", "127.0.0.1", "--port", str(port)])
+    serve = ["-m", "dagster_dg_cli.cli", "dev", "--workspace", str(WORKSPACE)]
+    os.execv(sys.executable, [sys.executable, *serve, "--host", "127.0.0.1", "--port", str(port)])
 
 
 def _from_anywhere(chosen: Settings) -> None:
