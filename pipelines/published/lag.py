@@ -96,8 +96,8 @@ def _explained(facts: Facts, lag: Row) -> str:
     )
     return (
         f"Since that day {facts.name(lag['leader'])} has moved {leader} and {facts.name(lag['follower'])} {follower}; "
-        f"its daily link alone would have moved it {coupled}. Daily coupling explains {percent(lag['explained_share'], 0)} "
-        f"of the gap."
+        f"its daily link alone would have moved it {coupled}. Daily coupling explains "
+        f"{percent(lag['explained_share'], 0)} of the gap."
     )
 
 

@@ -133,14 +133,18 @@ class Marts:
         rows = pl.scan_parquet(Run(self.folder).mart(mart))
         if self.until is None:
             return rows
-        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()))
+        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()), strict=False)
 
     def rows(self, mart: str, **where: str | int) -> pl.DataFrame:
         """The rows of a mart with these values, in the order they became known; read once for all days."""
         known_on = KNOWN_ON[mart]
         key = (mart, *(f"{column}={value}" for column, value in where.items()))
         if key not in self._read:
-            found = pl.scan_parquet(Run(self.folder).mart(mart)).filter(**where).drop(_LEARNT_LATER.get(mart, ()))
+            found = (
+                pl.scan_parquet(Run(self.folder).mart(mart))
+                .filter(**where)
+                .drop(_LEARNT_LATER.get(mart, ()), strict=False)
+            )
             self._read[key] = found.collect().sort(known_on, maintain_order=True)
         frame = self._read[key]
         return frame if self.until is None else frame.head(frame[known_on].search_sorted(self.until, side="right"))
