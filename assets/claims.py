@@ -51,7 +51,7 @@ class Claim(Entry):
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """Names of the marts the evidence reads, in order of first use."""
-        return tuple(dict.fromkeys(node.name for node in _tables(self._parsed())))
+        return tuple(dict.fromkeys(node.name for node in _tables(self._parsed)))
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class Claim(Entry):
     def fault(self) -> str | None:
         """What keeps the evidence from being used, or None."""
         try:
-            parsed = self._parsed()
+            parsed = self._parsed
         except SqlglotError as error:
             return f"is no SQL: {str(error).splitlines()[0]}"
         if not isinstance(parsed, exp.Select) or parsed.named_selects != [VALUE]:
@@ -82,11 +82,12 @@ class Claim(Entry):
         if self.absent:
             return None
         try:
-            qualify(parsed, schema=_schema(), dialect="duckdb")
+            qualify(parsed.copy(), schema=_schema(), dialect="duckdb")
         except SqlglotError as error:
             return f"does not fit the marts: {str(error).splitlines()[0]}"
         return None
 
+    @cached_property
     def _parsed(self) -> exp.Expr:
         return sqlglot.parse_one(self.evidence_on(self.claimed_on), dialect="duckdb")
 

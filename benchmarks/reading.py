@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.figures import CONSOLE, Figure, compared
 from benchmarks.orchestration import HISTORY
-from pipelines.orchestration.jobs import run_job
+from pipelines.cli.runs import run_job
 from pipelines.published.contradictions import contradictions
 from pipelines.published.grammar import Kind
 from pipelines.published.marts import Marts

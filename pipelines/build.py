@@ -20,6 +20,7 @@ import assets.marts
 import assets.published
 import assets.raw
 from assets.catalog import Catalog, load_catalog
+from assets.contracts.raw import MacroObservations, PriceBars
 from assets.framework.table import sql_tables
 from assets.reference.facts import Reference, load_reference
 from assets.studies import Studies, load_studies
@@ -57,6 +58,26 @@ def chosen_horizon(as_of: date | None, source: Upstream) -> RunHorizon:
             f"as-of {as_of} is later than {today}, the newest day of {source.name}; choose that or earlier"
         )
     return RunHorizon(as_of or today, source.simulated)
+
+
+def must_have_begun(warehouse: Warehouse, catalog: Catalog, as_of: date) -> None:
+    """Raises SettingsError for a day before something begins without which nothing can be said."""
+    first = {
+        **warehouse.first_days(PriceBars, "symbol", "date"),
+        **warehouse.first_days(MacroObservations, "series_id", "date"),
+    }
+    needed = {
+        entry.id: first[entry.id]
+        for entry in (*catalog.symbol, *catalog.series)
+        if entry.required and entry.id in first
+    }
+    late = {id: day for id, day in needed.items() if day > as_of}
+    if late:
+        last = max(late, key=late.__getitem__)
+        raise SettingsError(
+            f"as-of {as_of} lies before the data begin: {last}, without which nothing can be said, begins "
+            f"{late[last]}; choose a later day"
+        )
 
 
 def build_defs(
@@ -131,7 +152,7 @@ def _resources() -> dict[str, Any]:
         source: Upstream = context.resources.upstream
         return chosen_horizon(context.resources.run.as_of, source)
 
-    @dg.resource(required_resource_keys={"run", "horizon"})
+    @dg.resource(required_resource_keys={"run", "horizon", "catalog"})
     @contextmanager
     def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         settings: Settings = context.resources.run
@@ -144,6 +165,7 @@ def _resources() -> dict[str, Any]:
             lock_wait_seconds=settings.lock_wait_seconds,
         )
         with before_the_run(), opening as opened:
+            must_have_begun(opened, context.resources.catalog, horizon.as_of)
             yield opened
 
     @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})

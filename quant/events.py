@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -177,6 +176,8 @@ def hit_rate_interval(rises: FloatArray, events: BoolArray, horizon: int, level:
     the stationary bootstrap held it in 87 to 94% with wider intervals up to 63 sessions. NaN with fewer than five
     events of known outcome.
     """
+    from scipy.special import ndtri
+
     rows = np.flatnonzero(events & np.isfinite(rises))
     if len(rows) < FEWEST_FOR_INTERVAL:
         return float("nan"), float("nan")
@@ -224,6 +225,8 @@ def event_mean_interval(
 
 def _stretch(outcome: FloatArray, number: float, deviation: float, level: float) -> float:
     """Half width of a t interval on `number` effective events over that of a normal one; 1 where it is no wider."""
+    from scipy.special import ndtri, stdtrit
+
     freedom = max(number - 1.0, 1.0)
     standard_error = np.sqrt(outcome.var() / freedom)
     if not deviation > 0:

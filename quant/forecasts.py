@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -42,6 +41,8 @@ def random_walk_probability(gap: FloatArray, daily_volatility: FloatArray, horiz
     A small gap in a lively ratio closes by chance alone, which is arithmetic and no foresight; a forecast has to beat
     this too.
     """
+    from scipy import special
+
     spread = daily_volatility * np.sqrt(horizon)
     probability: FloatArray = special.ndtr(-CATCH_UP_SHARE * np.abs(gap) / np.where(spread > 0, spread, np.nan))
     return probability
@@ -66,6 +67,8 @@ def random_walk_touch_probability(gap: FloatArray, daily_volatility: FloatArray,
     The reflection principle, with the barrier moved outward by 0.5826 daily deviations because only closes count
     (Broadie, Glasserman & Kou 1997): float64[T], NaN where unknown.
     """
+    from scipy import special
+
     deviation = np.where(daily_volatility > 0, daily_volatility, np.nan)
     barrier = CATCH_UP_SHARE * np.abs(gap) + 0.5826 * deviation
     probability: FloatArray = 2 * special.ndtr(-barrier / (deviation * np.sqrt(horizon)))
@@ -147,6 +150,8 @@ def walk_forward(
     prior 1 +- 0.5, within 0 and 1.5. Both are estimated anew every `refit_every` rows, counted from the first, so
     appending rows changes no forecast. Raises ValueError when lengths differ.
     """
+    from scipy import special
+
     rows, width = features.shape
     if outcome.shape != (rows,) or prior_sd.shape != (width,):
         raise ValueError(
@@ -209,6 +214,8 @@ def _ridge_logistic(
     x: FloatArray, y: FloatArray, offset: FloatArray, weight: float, prior_mean: FloatArray, prior_sd: FloatArray
 ) -> FloatArray:
     """Most likely weights under their prior, by Newton's method: float64[K]."""
+    from scipy import special
+
     precision = 1 / np.square(prior_sd)
     beta = prior_mean.copy()
     for _ in range(50):

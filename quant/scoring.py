@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -65,6 +64,8 @@ def skill_so_far(
     interval is that of a ratio of means over blocks of `horizon` rows, which share almost no outcome (Cochran 1977,
     6.4), with Student's t on the number of blocks; a block counts once it is complete.
     """
+    from scipy import special
+
     made = np.isfinite(losses) & np.isfinite(reference)
     mine, theirs = (np.where(made, x, 0.0) for x in (losses, reference))
     first = int(np.argmax(made)) if made.any() else len(made)
@@ -97,6 +98,8 @@ def calibration_slope(probability: FloatArray, outcome: FloatArray) -> float:
     probability: float64[T] in (0, 1); outcome: float64[T] of 0 and 1. NaN where the forecasts hardly vary, where all
     outcomes are alike or where the forecasts tell them apart completely.
     """
+    from scipy import special
+
     log_odds = special.logit(probability)
     if not len(outcome) or outcome.min() == outcome.max() or log_odds.std() < _LEAST_VARIATION:
         return float("nan")

@@ -30,7 +30,9 @@ class EtfFlows(Mart):
     net_flow_21d_usd_mn = number(
         "USD mn", "net flow over 21 sessions; null before the fund's 21st or where a day is missing", nullable=True
     )
-    cumulative_usd_mn = number("USD mn", "net flow of all reported days so far")
+    cumulative_usd_mn = number(
+        "USD mn", "net flow of all days since the fund's first; null from a missing day on", nullable=True
+    )
 
     @dy.rule()
     def known_afterwards(cls) -> pl.Expr:  # noqa: N805

@@ -156,14 +156,17 @@ class MeetingOutlooks(DerivedTable):
 class RatePath(Mart):
     """What fed funds futures said on one day of one coming FOMC meeting, by the FedWatch method.
 
-    Meetings of the next 18 months, up to the first missing contract: there the path ends with one row without a rate,
-    which names the contract. On the day of a meeting its own decision is still counted as to come.
+    Meetings of the next 18 months, up to the first missing contract or the end of the list of meetings: there the path
+    ends with one row without a rate, which says why. On the day of a meeting its own decision is still to come.
     """
 
     chart = Chart(x="meeting_date", y=("expected_rate_pct",), newest="observed_on", mark="step")
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
-    meeting_date = ahead("last day of the meeting", primary_key=True)
+    meeting_date = ahead(
+        "last day of the meeting; where no listed meeting ends the path, the first day the list does not cover",
+        primary_key=True,
+    )
     rate_before_pct = number(
         "percent",
         "effective federal funds rate expected before the meeting; for the next one the rate in force, as the average "
@@ -244,7 +247,9 @@ class FedPrograms(Mart):
         description="its operations also reinvest principal of agency securities, and cannot be told apart from it"
     )
     operations = count("outright operations known to belong to it")
-    accepted_usd_bn = number("USD bn", "accepted in these operations; null: none is known", nullable=True, min=0)
+    accepted_usd_bn = number(
+        "USD bn", "accepted in these operations; null: none is known, or not of all", nullable=True, min=0
+    )
     complete_from = dy.Date(
         nullable=True,
         description="first day from which its operations are known; later than its first operation where the source "
@@ -273,7 +278,10 @@ class TreasuryPurchases(Mart):
     accepted_usd_bn = number("USD bn", "par amount the Desk took", nullable=True, min=0)
     program = dy.String(nullable=True, description="see fed_programs; null: none, such as small value exercises")
     program_cumulative_usd_bn = number(
-        "USD bn", "accepted under the programme up to and with this operation; null without one", nullable=True, min=0
+        "USD bn",
+        "accepted under the programme up to and with this operation; null without one, and from an unknown amount on",
+        nullable=True,
+        min=0,
     )
     complete_from = dy.Date(
         nullable=True,

@@ -39,7 +39,9 @@ def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         )
     if contract.has_concerns():
         named.append(
-            dg.AssetCheckSpec("nothing_to_look_at", asset=key, description="No series is older than it should be.")
+            dg.AssetCheckSpec(
+                "nothing_to_look_at", asset=key, description="What the table itself says a person should look at."
+            )
         )
     return named
 
@@ -68,7 +70,7 @@ def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
                 check_name="nothing_to_look_at",
                 passed=not concerns,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(concerns) or "all series are as new as they should be",
+                description="; ".join(concerns) or "nothing to look at",
             )
         )
     return results

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -83,11 +84,21 @@ class Place:
 
     @classmethod
     def of(cls, thing: type | Callable[..., object]) -> "Place":
-        return cls(Path(inspect.getfile(thing)), inspect.getsourcelines(thing)[1])
+        file = Path(inspect.getfile(thing))
+        return cls(
+            file, _class_lines(file)[thing.__name__] if isinstance(thing, type) else thing.__code__.co_firstlineno
+        )
 
     def __str__(self) -> str:
         house = SQL_FOLDER.parent
         return f"{self.file.relative_to(house) if self.file.is_relative_to(house) else self.file}, line {self.line}"
+
+
+@cache
+def _class_lines(file: Path) -> dict[str, int]:
+    """Where each class of a module begins; asking inspect for every class of it would parse the module each time."""
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    return {line[6:].split("(")[0].rstrip(":"): number for number, line in lines if line.startswith("class ")}
 
 
 def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
@@ -166,8 +177,14 @@ def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
 
 
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:
-    """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT."""
-    return [_sql_table(path) for path in sorted(folder.glob("*/*.sql"))]
+    """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT.
+
+    Raises FileNotFoundError for a folder without any: an installation that left them behind would compute nothing.
+    """
+    paths = sorted(folder.glob("*/*.sql"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no SELECT; install Recouple again, with its folder sql")
+    return [_sql_table(path) for path in paths]
 
 
 def _sql_table(path: Path) -> AssetsDefinition:

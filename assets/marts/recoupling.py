@@ -31,7 +31,6 @@ from quant.forecasts import (
     walk_forward,
 )
 from quant.scoring import brier_losses, calibration_slope, skill, skill_interval, skill_so_far
-from quant.trailing import trailing_deviation, trailing_mean
 
 _SEED = 20_251_211  # any fixed number: the same forecasts give the same intervals
 _MODELS = {
@@ -74,6 +73,8 @@ def signal_scorecard(recoupling_signal: pl.DataFrame, studies: Studies) -> pl.Da
 
 def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.DataFrame:
     """One horizon's forecasts, with what happened where that is known."""
+    from quant.trailing import trailing_deviation
+
     gap = inputs["gap_63d"].fill_null(np.nan).to_numpy()
     log_ratio = np.log(inputs["ratio"].to_numpy())
     volatility = trailing_deviation(np.diff(log_ratio, prepend=np.nan), _VOLATILITY_SESSIONS)
@@ -132,6 +133,8 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.Data
 
 def _features(inputs: pl.DataFrame, gap: FloatArray, volatility: FloatArray, horizon: int) -> FloatArray:
     """float64[T, K] in the order of the components; what helps the asset speaks against a lagging benchmark."""
+    from quant.trailing import trailing_mean
+
     columns = (
         "p_coupled",
         "liquidity_impulse",

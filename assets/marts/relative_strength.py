@@ -11,7 +11,6 @@ import polars as pl
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RelativeStrength
 from assets.framework.table import table
-from quant.trailing import trailing_zscore
 
 GAPS = (63, 126, 252)
 PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
@@ -28,6 +27,8 @@ def relative_strength(session_prices: pl.DataFrame, catalog: Catalog) -> pl.Data
 
 def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     """Spans count the sessions of the calendar, so a session that one of the two lacks does not stretch them."""
+    from quant.trailing import trailing_zscore
+
     joint = prices.select("session", ratio=pl.col(pair.asset) / pl.col(pair.benchmark))
     ratio = pl.col("ratio")
     gaps = joint.select(

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from assets.catalog import Catalog, load_catalog
+from assets.contracts.calendars import Calendars
 from assets.contracts.operations import SeriesFreshness
 from pipelines.orchestration.run_report import RunReport
 from pipelines.published.marts import Marts
@@ -37,7 +38,13 @@ def events(marts: Marts) -> list[Event]:
     regimes = marts.scan("regime_spells").sort("pair", "spell_id").collect()
     episodes = marts.scan("divergence_episodes").sort("start_session", "leader", "follower").collect()
     freshness = marts.scan("series_freshness").sort("source", "series").collect()
-    return [*_regimes(regimes, names), *_divergences(episodes, names), *_stale(freshness, marts.as_of)]
+    ending = marts.scan("calendars").collect() if marts.has("calendars") else Calendars.create_empty()
+    return [
+        *_regimes(regimes, names),
+        *_divergences(episodes, names),
+        *_stale(freshness, marts.as_of),
+        *_ending(ending, marts.as_of),
+    ]
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,17 @@ def _stale(freshness: pl.DataFrame, as_of: date) -> Iterator[Event]:
         for concern in SeriesFreshness.concerns(freshness[n]):
             source, series = freshness["source"][n], freshness["series"][n]
             yield Event(f"{STALE} {source} {series}", as_of, f"Late data, as of {as_of}: {concern}.")
+
+
+def _ending(calendars: pl.DataFrame, as_of: date) -> Iterator[Event]:
+    """A list that ends is told once, until somebody lengthens it."""
+    for n in range(calendars.height):
+        for concern in Calendars.concerns(calendars[n]):
+            yield Event(
+                f"calendar {calendars['calendar'][n]} {calendars['complete_until'][n]}",
+                as_of,
+                f"A list that ends, as of {as_of}: {concern}.",
+            )
 
 
 def failure(report: RunReport, served: Marts | None) -> Event:

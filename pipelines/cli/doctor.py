@@ -8,11 +8,10 @@ could be.
 from __future__ import annotations
 
 import fcntl
-import shutil
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -21,28 +20,20 @@ import httpx
 import psutil
 from curl_cffi.requests.exceptions import RequestException
 
+from assets.marts.calendars import row as list_ends
+from assets.reference.facts import Reference, load_reference
 from pipelines.alerts import messenger
+from pipelines.cli import installation
+from pipelines.cli.installation import Finding, nearest
 from pipelines.home import Home
-from pipelines.settings import Settings
-from pipelines.sources import farside, fred, nyfed
+from pipelines.settings import FRED_KEY_LENGTH, Settings
+from pipelines.sources import farside, fred, fredapi_client, nyfed
 from pipelines.sources.errors import KeyRejected, SourceError
-from pipelines.sources.http import USER_AGENT, Clock, Pace, Policy, SystemClock, looks_like_html
+from pipelines.sources.http import NEW_YORK, USER_AGENT, Clock, Pace, RetryPolicy, SystemClock, looks_like_html
 from pipelines.sources.live import LiveConfig
 
 TIMEOUT_SECONDS = 10.0
 MOST_SKEW = timedelta(minutes=2)
-LEAST_FREE_BYTES = 2 * 10**9
-KEY_LENGTH = 32
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at; the remedy is empty where there is nothing to do."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,9 +51,10 @@ def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock |
     findings = [
         configuration(settings),
         home(settings.home),
-        disk(settings.home),
         lock(settings.home),
         alert_addresses(settings),
+        *calendars(load_reference(), clock.now().astimezone(NEW_YORK).date()),
+        *installation.findings(settings, datetime.now(UTC)),
     ]
     if settings.source != "live":
         told = f"the source is {settings.source}: no service is needed"
@@ -87,7 +79,7 @@ def configuration(settings: Settings) -> Finding:
 
 def home(folder: Path) -> Finding:
     """Can state be written?"""
-    place = _nearest(folder)
+    place = nearest(folder)
     try:
         probe = place / ".recouple-doctor"
         probe.write_text("")
@@ -96,16 +88,6 @@ def home(folder: Path) -> Finding:
         remedy = f"Give this user write access to {place}, or set RECOUPLE_HOME to another folder"
         return Finding("home", False, f"{folder} cannot be written ({type(error).__name__})", remedy)
     return Finding("home", True, f"{folder} can be written")
-
-
-def disk(folder: Path, least: int = LEAST_FREE_BYTES) -> Finding:
-    """Is there room for another run?"""
-    free = shutil.disk_usage(_nearest(folder)).free
-    told = f"{free / 1e9:.1f} GB free at {folder}"
-    if free >= least:
-        return Finding("disk", True, told)
-    remedy = f"Free at least {least / 1e9:.0f} GB: old runs lie in {folder / 'marts'}, logs in DAGSTER_HOME"
-    return Finding("disk", False, told, remedy)
 
 
 def lock(folder: Path) -> Finding:
@@ -138,6 +120,22 @@ def alert_addresses(settings: Settings) -> Finding:
     return Finding("alerts", False, told, "Write it as Apprise's documentation of the service does; spaces part two")
 
 
+def calendars(reference: Reference, today: date) -> list[Finding]:
+    """Do the lists that end still reach far enough? Those read from what is fetched are a run's to judge."""
+    findings = []
+    for entry in reference.lists:
+        told = list_ends(entry, today)
+        if entry.complete_until is None:
+            continue
+        if not told["is_ending"]:
+            findings.append(Finding(f"calendar {entry.id}", True, f"complete until {entry.complete_until}"))
+            continue
+        since = "too short since" if told["is_short"] else "too short from"
+        detail = f"complete until {entry.complete_until}, {since} {told['falls_short_on']}; affects {entry.affects}"
+        findings.append(Finding(f"calendar {entry.id}", not told["is_short"], detail, entry.remedy))
+    return findings
+
+
 def try_alerts(settings: Settings) -> list[Finding]:
     """Send one message to every address, without waiting for a night that brings news."""
     text = "A test of the alerts, asked for by `recouple doctor --alert`."
@@ -160,11 +158,6 @@ def _holder(path: Path) -> str:
         except psutil.Error:  # gone meanwhile, or not ours to look at
             continue
     return "another process"
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or the closest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
 # ------------------------------------------------------------------ the services
@@ -224,11 +217,11 @@ def fred_key(config: LiveConfig, clock: Clock) -> Finding:
         told = "not set: the keyless CSV endpoint is used, without vintages"
         return Finding("FRED_API_KEY", True, told, "Optional: a free key from fred.stlouisfed.org brings vintages")
     shape = key.get_secret_value()
-    if len(shape) != KEY_LENGTH or not (shape.isalnum() and shape.islower()):
-        told = f"set, but not {KEY_LENGTH} lower-case letters and digits"
-        return Finding("FRED_API_KEY", False, told, f"{fred.GET_A_KEY}; look for quotes and spaces around it")
-    policy = Policy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
-    client = fred.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
+    if len(shape) != FRED_KEY_LENGTH or not (shape.isalnum() and shape.islower()):
+        told = f"set, but not {FRED_KEY_LENGTH} lower-case letters and digits"
+        return Finding("FRED_API_KEY", False, told, f"{fredapi_client.GET_A_KEY}; look for quotes and spaces around it")
+    policy = RetryPolicy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
+    client = fredapi_client.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
     try:
         client.get_series_info("DFF")
     except KeyRejected as error:

@@ -15,6 +15,10 @@ from typing import Any
 
 import polars as pl
 
+from assets.contracts.calendars import Calendars
+from assets.contracts.cross_checks import CrossChecks
+from assets.framework.contract import Mart
+from pipelines.cli.installation import Finding
 from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read
@@ -38,6 +42,8 @@ class Status:
     stale: tuple[str, ...]
     late: tuple[str, ...]  # of these, what the nightly cannot do without
     inputs: int
+    calendars_ending: tuple[str, ...]
+    cross_checks_breached: tuple[str, ...]
     tables: int
     rows: int
     folder: str
@@ -62,6 +68,8 @@ class Status:
             stale=tuple(freshness.filter("is_stale")["series"]),
             late=tuple(freshness.filter("is_stale", "required")["series"]),
             inputs=freshness.height,
+            calendars_ending=_concerns(marts, Calendars),
+            cross_checks_breached=_concerns(marts, CrossChecks),
             tables=len(marts.manifest["marts"]),
             rows=sum(mart["rows"] for mart in marts.manifest["marts"].values()),
             folder=str(Tree(tree).current),
@@ -91,10 +99,26 @@ class Status:
         yield from _named((s.topic, s.text) for s in self.reading.sentences)
         late = f"{len(self.stale)} of {self.inputs} inputs late: {', '.join(self.stale)}"
         yield from _named([("Data", late if self.stale else f"all {self.inputs} inputs as new as expected")])
+        yield from _named(("Calendars", ending) for ending in self.calendars_ending)
+        yield from _named(("Cross-checks", breached) for breached in self.cross_checks_breached)
         yield ""
         yield f"brief   {self.brief}"
         yield f"marts   {self.folder} ({self.tables} tables, {self.rows:,} rows)"
         yield f"for BI  {self.serving}"
+
+
+def _concerns(marts: Marts, contract: type[Mart]) -> tuple[str, ...]:
+    """What a table says a person should look at; a run of an earlier version may not have it."""
+    name = contract.table_name()
+    return tuple(contract.concerns(marts.scan(name).collect())) if marts.has(name) else ()
+
+
+def attention(wrong: Sequence[Finding]) -> Iterator[str]:
+    """What a person should see to, 80 columns wide."""
+    if wrong:
+        yield ""
+    for finding in wrong:
+        yield from _named([(finding.name, f"{finding.detail}. {finding.remedy}")])
 
 
 def claims(tree: Path) -> list[dict[str, Any]]:

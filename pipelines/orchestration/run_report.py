@@ -33,9 +33,10 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
     checks = [e.asset_check_evaluation_data for e in events if _is_check(e)]
     failed = [c for c in checks if not c.passed]
     errors = {_name(c): _sentence(c) for c in failed if c.blocking and c.severity == dg.AssetCheckSeverity.ERROR}
-    warnings = tuple(_sentence(c) for c in failed if not (c.blocking and c.severity == dg.AssetCheckSeverity.ERROR))
+    warnings = [_sentence(c) for c in failed if not (c.blocking and c.severity == dg.AssetCheckSeverity.ERROR)]
     reasons = errors or _failures(events)
     made = [e.step_materialization_data.materialization for e in events if _is_materialization(e)]
+    told = [str(m.metadata["look_at"].value) for m in made if "look_at" in m.metadata]
     return RunReport(
         run_id=run.run_id,
         job=run.job_name,
@@ -43,7 +44,7 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         ended_at=ended_at,
         failures=tuple(reasons.values()),
         causes=tuple(sorted(reasons)),
-        warnings=warnings,
+        warnings=(*warnings, *(line for text in told for line in text.splitlines())),
         quarantined=sum(_number(c.metadata.get("rows_quarantined")) for c in checks),
         revisions=sum(_number(m.metadata.get("rows_revised")) for m in made),
     )

@@ -130,7 +130,7 @@ class Marts:
 
     def scan(self, mart: str) -> pl.LazyFrame:
         """A mart's rows, read when they are collected."""
-        rows = pl.scan_parquet(Run(self.folder).mart(mart))
+        rows = pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
         if self.until is None:
             return rows
         return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()), strict=False)
@@ -141,7 +141,7 @@ class Marts:
         key = (mart, *(f"{column}={value}" for column, value in where.items()))
         if key not in self._read:
             found = (
-                pl.scan_parquet(Run(self.folder).mart(mart))
+                pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
                 .filter(**where)
                 .drop(_LEARNT_LATER.get(mart, ()), strict=False)
             )

@@ -14,6 +14,7 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from assets.contracts import CONTRACTS
 from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
 from assets.framework.rows import Rows
@@ -52,6 +53,12 @@ class Warehouse:
         ).fetchall()
         return dict(rows)
 
+    def first_days(self, contract: type[RawTable], series: str, day: str) -> dict[str, date]:
+        """First stored date per series of a raw table."""
+        return dict(
+            self._db.execute(f'select "{series}", min("{day}") from {self._raw(contract)} group by 1').fetchall()
+        )
+
     # ------------------------------------------------------------------ writing
     def replace(self, contract: type[Table], rows: Rows, run_id: str) -> None:
         """Make a derived table hold exactly these rows, by column name, in one transaction."""
@@ -66,7 +73,8 @@ class Warehouse:
         with self._transaction():
             self._db.execute(f'create schema if not exists "{contract.layer}"')
             self._db.execute(f"create or replace table {table_name(contract)} ({column_definitions(contract)})")
-            self._insert(table_name(contract), rows.good)
+            # In the order of the key, so that sums of fractions over the table come out the same every time.
+            self._insert(table_name(contract), rows.good.sort(contract.key()) if contract.key() else rows.good)
             self._comment(contract)
             self._keep_broken("quarantine.rows", contract, rows, run_id)
 
@@ -88,11 +96,28 @@ class Warehouse:
             self._keep_broken(f"{self._history}.quarantine.rows", contract, rows, run_id)
         return revisions
 
+    def derived_tables(self) -> dict[str, int]:
+        """Every table that a run computes anew, with its rows."""
+        rows = self._db.execute(
+            "select schema_name || '.' || table_name, estimated_size from duckdb_tables() "
+            "where database_name = current_database() and schema_name not in ('raw', 'ops', 'quarantine') order by 1"
+        ).fetchall()
+        return dict(rows)
+
+    def of_another_shape(self) -> list[str]:
+        """Derived tables that a run would refuse to write, because columns they have would be lost."""
+        derived = [contract for contract in CONTRACTS.values() if not issubclass(contract, RawTable)]
+        return [
+            contract.full_name()
+            for contract in derived
+            if schema_diff(self._stored_columns(contract.layer, contract.table_name()), column_types(contract)).is_lossy
+        ]
+
     def drop(self, table: str) -> None:
         """Remove one derived table, so that the next run may give it another shape."""
         layer, _, name = table.partition(".")
-        if layer in {"raw", "ops", "quarantine"} or not self._stored_columns(layer, name):
-            raise KnownFault(f"{table} is no derived table of this warehouse; name one such as core.daily_prices")
+        if table not in self.derived_tables():
+            raise KnownFault(f"{table} is no derived table of this warehouse; `recouple drop` lists them")
         self._db.execute(f'drop table "{layer}"."{name}"')
 
     # ------------------------------------------------------------------ inner workings

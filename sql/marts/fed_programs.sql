@@ -6,7 +6,7 @@ with bought as (
         any_value(complete_from) as complete_from,
         any_value(is_complete) as is_complete,
         count(*) as operations,
-        round(sum(accepted_usd_bn), 6) as accepted_usd_bn
+        case when count(*) = count(accepted_usd_bn) then round(sum(accepted_usd_bn), 6) end as accepted_usd_bn
     from marts.treasury_purchases
     group by program
 )
