@@ -129,7 +129,7 @@ class Marts:
         rows = pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
         if self.until is None:
             return rows
-        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()))
+        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()), strict=False)
 
     def rows(self, mart: str, **where: str | int) -> pl.DataFrame:
         """The rows of a mart with these values, in the order they became known; read once for all days."""
@@ -139,7 +139,7 @@ class Marts:
             found = (
                 pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
                 .filter(**where)
-                .drop(_LEARNT_LATER.get(mart, ()))
+                .drop(_LEARNT_LATER.get(mart, ()), strict=False)
             )
             self._read[key] = found.collect().sort(known_on, maintain_order=True)
         frame = self._read[key]
