@@ -12,7 +12,7 @@ history attached: nothing of a day stays but its marts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -55,8 +55,8 @@ class PastDays:
     source: str
     simulated: bool
     lock_wait_seconds: float
-    memory_gb: float
     resources: Mapping[str, Any]
+    universe_states: Callable[[Path], Any]  # kept in a folder; a day of the past remembers nothing of a later one
     _later: dict[str, pl.DataFrame] = field(default_factory=dict)  # every table as of the day before in this run
 
     def publish(self, days: list[date], run_id: str) -> Iterator[tuple[date, dict[str, Any]]]:
@@ -88,15 +88,9 @@ class PastDays:
         serve_history(self.home)
 
     def _fill(self, warehouse: Warehouse, horizon: Day, run_id: str, states: Path) -> set[str]:
-        """Make every table of a day; returns the names of those taken over from a later day.
-
-        states: a folder for the states of universes, which a day of the past does not keep.
-        """
-        from pipelines.universe.states import states_in  # late: compiled code
-
-        universe_states = states_in(states, self.memory_gb, simulated=self.simulated)
-        given = {"warehouse": warehouse, "horizon": horizon, "universe_states": universe_states}
-        resources = {**self.resources, **given}
+        """Make every table of a day; returns the names of those taken over from a later day."""
+        own = {"warehouse": warehouse, "horizon": horizon, "universe_states": self.universe_states(states)}
+        resources = {**self.resources, **own}
         today: dict[str, pl.DataFrame] = {}
         same: set[str] = set()  # tables whose rows are the later day's, as far as they reach
         taken: set[str] = set()

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -76,12 +78,24 @@ class StudiesResource(dg.ConfigurableResource[Studies]):
 
 
 class UniversesResource(dg.ConfigurableResource[Universes]):
-    """Which symbols' pairs are watched together, from assets/universe.toml."""
+    """Many symbols at once, from assets/universe.toml."""
 
     def create_resource(self, context: dg.InitResourceContext) -> Universes:
         """Loaded once a run."""
         with before_the_run():
             return load_universes()
+
+
+class UniverseStatesResource(dg.ConfigurableResource[UniverseStates]):
+    """What is remembered of each universe's pairs from night to night, beside the marts."""
+
+    settings: dg.ResourceDependency[Settings]
+    horizon: dg.ResourceDependency[RunHorizon]
+
+    def create_resource(self, context: dg.InitResourceContext) -> UniverseStates:
+        """In this run's tree."""
+        folder = Tree(self.settings.tree).universe
+        return universe_states(folder, self.settings.universe_memory_gb, simulated=self.horizon.simulated)
 
 
 class UpstreamResource(dg.ConfigurableResource[Upstream]):
@@ -107,20 +121,6 @@ class HorizonResource(dg.ConfigurableResource[RunHorizon]):
         _tag(context, self.settings.source, str(self.settings.as_of or "today"))
         with refusing(context):
             return chosen_horizon(self.settings.as_of, self.upstream)
-
-
-class UniverseStatesResource(dg.ConfigurableResource[UniverseStates]):
-    """Where blocks of pairs keep their state, and the processes that compute them."""
-
-    settings: dg.ResourceDependency[Settings]
-    horizon: dg.ResourceDependency[RunHorizon]
-
-    def create_resource(self, context: dg.InitResourceContext) -> UniverseStates:
-        """Of this run's tree."""
-        from pipelines.universe.states import states_in  # late: compiled code
-
-        folder = Tree(self.settings.tree).universe
-        return states_in(folder, self.settings.universe_memory_gb, simulated=self.horizon.simulated)
 
 
 class WarehouseResource(dg.ConfigurableResource[Warehouse]):
@@ -195,7 +195,13 @@ class PastDaysResource(dg.ConfigurableResource[PastDays]):
         days = chosen_days(context.run.tags) if context.run else []
         _tag(context, self.settings.source, " to ".join(dict.fromkeys((days[0], days[-1]))) if days else "")
         with refusing(context):
-            past = past_days(self.settings, self.upstream, self.reference, self.studies, self.catalog, self.universes)
+            entries = {
+                "catalog": self.catalog,
+                "reference": self.reference,
+                "studies": self.studies,
+                "universes": self.universes,
+            }
+            past = past_days(self.settings, self.upstream, entries)
             for day in days[-1:]:
                 chosen_horizon(date.fromisoformat(day), self.upstream)
         return past
@@ -286,14 +292,16 @@ def must_have_begun(warehouse: Warehouse, catalog: Catalog, as_of: date) -> None
         )
 
 
-def past_days(
-    settings: Settings,
-    upstream: Upstream,
-    reference: Reference,
-    studies: Studies,
-    catalog: Catalog,
-    universes: Universes,
-) -> PastDays:
+def universe_states(folder: Path, memory_gb: float, *, simulated: bool) -> UniverseStates:
+    """What is remembered of universes in a folder."""
+    from pipelines.universe.map_blocks import Processes  # here, because few runs have a universe
+    from pipelines.universe.objects import Folder
+    from pipelines.universe.states import StoredStates
+
+    return StoredStates(Folder(folder), Processes.within(memory_gb), simulated)
+
+
+def past_days(settings: Settings, upstream: Upstream, entries: Mapping[str, Any]) -> PastDays:
     """What computes days of the past; raises SettingsError where nothing is stored to compute them from."""
     stored = Home(settings.home).warehouse
     if not stored.exists():
@@ -303,8 +311,8 @@ def past_days(
         source=upstream.name,
         simulated=upstream.simulated,
         lock_wait_seconds=settings.lock_wait_seconds,
-        memory_gb=settings.universe_memory_gb,
-        resources={"catalog": catalog, "reference": reference, "studies": studies, "universes": universes},
+        resources=entries,
+        universe_states=partial(universe_states, memory_gb=settings.universe_memory_gb, simulated=upstream.simulated),
     )
 
 

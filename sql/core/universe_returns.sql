@@ -1,4 +1,5 @@
 -- Grain: one row per symbol of any universe and NYSE session with a return, as known at the end of the as-of date.
+-- Key: symbol, session.
 -- Why here: a universe mixes catalog symbols, whose sessions core has aligned already, with symbols of its own; after this
 -- model nobody has to know which is which. A return spans consecutive sessions or is absent.
 with members as (
