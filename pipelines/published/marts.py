@@ -105,6 +105,14 @@ class Marts:
         """What a person calls a symbol."""
         return self.pair.names
 
+    @cached_property
+    def programmes(self) -> dict[str, str]:
+        """What a person calls a purchase programme."""
+        if not self.has("fed_programs"):
+            return {}
+        rows = self.scan("fed_programs").select("program", "name").collect()
+        return dict(rows.iter_rows())
+
     @property
     def as_of(self) -> date:
         """The day at whose end everything here could have been computed."""
