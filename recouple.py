@@ -27,11 +27,12 @@ def open_house() -> None:
 
 def main() -> NoReturn:
     """The `recouple` command."""
-    open_house()
     from pipelines.cli.main import main as command
 
     command()
 
+
+open_house()  # at import: `python -m recouple` and a notebook need no more than the name
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,7 @@ claims (claims.toml), their evaluation (assets.marts.claims), the rule of the ve
 from __future__ import annotations
 
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import sqlglot
@@ -15,6 +15,7 @@ from pydantic import Field
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
 
 from assets.contracts import MARTS
 from assets.framework.contract import Mart
@@ -118,5 +119,8 @@ def _tables(parsed: exp.Expr) -> list[exp.Table]:
     return [node for node in parsed.find_all(exp.Table) if node.name not in named]
 
 
-def _schema() -> dict[str, object]:
-    return {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}
+@cache
+def _schema() -> MappingSchema:
+    return MappingSchema(
+        {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}, dialect="duckdb"
+    )

@@ -32,6 +32,14 @@ def test_a_wheel_brings_one_global_name(wheel: Path) -> None:
     assert {name for name in names if not name.endswith(".dist-info")} == {"recouple"}
 
 
+def test_every_file_of_the_rooms_comes_along(wheel: Path) -> None:
+    """SELECTs, entries, the page: and the workspace that `recouple dev` serves."""
+    rooms = ["pipelines", "assets", "quant", "sql", "workspace.yaml"]
+    listed = subprocess.run(["git", "ls-files", *rooms], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    with zipfile.ZipFile(wheel) as held:
+        assert {f"recouple/{name}" for name in listed.splitlines()} - set(held.namelist()) == set()
+
+
 def test_a_demo_from_the_installed_wheel_equals_that_of_the_checkout(
     wheel: Path, tmp_path: Path, sample_home: Settings
 ) -> None:
@@ -49,6 +57,8 @@ def test_a_demo_from_the_installed_wheel_equals_that_of_the_checkout(
         check=True,
         capture_output=True,
     )
+    said = subprocess.run([python, "-m", "recouple", "--version"], cwd=tmp_path, env=environment, capture_output=True)
+    assert said.stdout.decode().startswith("recouple 0."), said.stderr.decode()
     installed = json.loads((tmp_path / "home" / "demo" / "manifest.json").read_text())
     checkout = json.loads((sample_home.home / "manifest.json").read_text())
     assert installed["marts"] == checkout["marts"]
