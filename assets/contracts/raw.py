@@ -1,7 +1,10 @@
 """Contracts of the raw layer: what upstreams said, in upstream's words and units.
 
-Here: the columns a source must deliver. Not here: revision bookkeeping (pipelines.warehouse.store), cleaning
-(assets.core).
+Here: the columns a source must deliver, and what their values are held against. Not here: the judging
+(assets.framework.judgement), revision bookkeeping (pipelines.warehouse), cleaning (assets.core).
+
+The limits were measured on all history at hand (prices since 1927, macro series since 1954), night by night: nothing
+real came nearer to one of them than the figure in brackets beside it.
 """
 
 from __future__ import annotations
@@ -10,11 +13,24 @@ import dataframely as dy
 import polars as pl
 
 from assets.framework.contract import RawTable, number
+from assets.framework.door import Door
+from quant.plausibility import Limits
+
+TRADED = Limits(unexplained=12.0)  # [5.6 scales per scale of the others, gold on 2001-05-18 and its like]
+PUBLISHED = Limits()  # [41 scales, once, and no more than 4 times its largest move: SOFR on 2019-09-17]
 
 
 class PriceBars(RawTable):
     """One daily bar of one symbol as its source gave it; a bar of an unfinished day is provisional."""
 
+    door = Door(
+        series="symbol",
+        day="date",
+        values=("close", "adj_close"),
+        limits=TRADED,
+        bar=("open", "high", "low"),
+        bar_scales=20.0,  # [11.2, the low of HYG on 2010-05-06]
+    )
     symbol = dy.String(primary_key=True, description="catalog id")
     date = dy.Date(primary_key=True, description="exchange session, or UTC day for crypto")
     open = number("catalog unit", "first price of the day", nullable=True)
@@ -45,6 +61,7 @@ class FuturesSettlements(RawTable):
     """The settlement of one futures contract on one day; a price of an unfinished day is provisional."""
 
     may_be_empty = True
+    door = Door(series="contract", day="date", values=("settlement",), limits=TRADED)
     contract = dy.String(primary_key=True, description="symbol at the source, for example ZQZ25.CBT")
     date = dy.Date(primary_key=True, description="exchange session")
     root = dy.String(description="catalog id of the family")
@@ -56,6 +73,7 @@ class FuturesSettlements(RawTable):
 class MacroObservations(RawTable):
     """One observation of one macro series, in the unit it is published in, by vintage where vintages are known."""
 
+    door = Door(series="series_id", day="date", values=("value",), limits=PUBLISHED)
     series_id = dy.String(description="catalog id")
     date = dy.Date(description="the day or period the value speaks of, as the publisher dates it")
     realtime_start = dy.Date(nullable=True, description="first day this value was public; null: not recorded")
@@ -76,6 +94,14 @@ class TreasuryOperations(RawTable):
     """One outright Treasury operation of the New York Fed's Desk."""
 
     may_be_empty = True
+    door = Door(
+        series="operation_type",
+        day="operation_date",
+        values=("accepted_usd_bn", "submitted_usd_bn"),
+        kind="levels",
+        times=4.0,  # [below 2]
+        usual=0.1,
+    )
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
     operation_date = dy.Date(description="day of the operation; its result is public the same day")
     settlement_date = dy.Date(nullable=True, description="day the securities change hands")
@@ -89,6 +115,14 @@ class FundFlows(RawTable):
     """One spot bitcoin ETF's net flow on one day; a day not yet reported is absent, never zero."""
 
     may_be_empty = True
+    door = Door(
+        series="fund",
+        day="date",
+        values=("net_flow_usd_mn",),
+        kind="levels",
+        times=20.0,  # [11.3, BTCW on 2024-08-08]
+        settles=2,
+    )
     fund = dy.String(primary_key=True, description="ticker, or TOTAL")
     date = dy.Date(primary_key=True, description="trading day of the flow")
     net_flow_usd_mn = number("USD mn", "creations minus redemptions")

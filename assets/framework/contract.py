@@ -13,6 +13,7 @@ import dataframely as dy
 import polars as pl
 
 from assets.framework.chart import Chart
+from assets.framework.door import Door
 
 
 class Table(dy.Schema):
@@ -67,9 +68,13 @@ class Table(dy.Schema):
 
 
 class RawTable(Table):
-    """Append-only history of what an upstream said; the warehouse adds revision, fetched_at and fetched_on."""
+    """Append-only history of what an upstream said; the warehouse adds revision, fetched_at and fetched_on.
+
+    door: what its values are held against before they are stored; None where nothing can be said.
+    """
 
     layer: ClassVar[str] = "raw"
+    door: ClassVar[Door | None] = None
 
 
 class CoreTable(Table):

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from assets.framework.contract import Table
+from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
+from assets.framework.findings import Finding
 
 
 class ContractError(KnownFault, ValueError):
@@ -20,11 +21,18 @@ class ContractError(KnownFault, ValueError):
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows on their way into a table."""
+    """Rows on their way into a table.
+
+    Of raw tables only: `broken` says besides whose value of when it is (series, day), what was odd (field, value, was,
+    expected_low, expected_high, reason); held names those of the good rows that wait for a second answer, by key;
+    fetched are the series an upstream answered for, new rows or none; findings is what a person should know.
+    """
 
     good: pl.DataFrame
     broken: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"rule": pl.String, "payload": pl.String}))
-    fetched: tuple[str, ...] = ()  # raw only: the series an upstream answered for, new rows or none
+    fetched: tuple[str, ...] = ()
+    held: pl.DataFrame = field(default_factory=pl.DataFrame)
+    findings: tuple[Finding, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Broken rows per rule."""
@@ -59,11 +67,15 @@ def _with_promised_columns(contract: type[Table], frame: pl.DataFrame) -> pl.Dat
 
 
 def _broken(contract: type[Table], details: pl.DataFrame) -> pl.DataFrame:
-    """One row per row that breaks a rule: the first rule it breaks, the row itself as JSON."""
+    """One row per row that breaks a rule: the first rule it breaks, the row itself as JSON, of raw also whose it is."""
     columns = contract.column_names()
     rules = [name for name in details.columns if name not in columns]
     first = pl.coalesce(pl.when(pl.col(r).cast(pl.String) == "invalid").then(pl.lit(r)) for r in rules)
-    return details.select(
-        rule=first,
-        payload=pl.struct(pl.col(columns).cast(pl.String)).struct.json_encode(),
-    )
+    door = contract.door if issubclass(contract, RawTable) else None
+    whose = {} if door is None else {"series": door.series, "day": door.day}
+    return details.select(rule=first, payload=payload_of(contract), **whose)
+
+
+def payload_of(contract: type[Table]) -> pl.Expr:
+    """A row as JSON, every value as text."""
+    return pl.struct(pl.col(contract.column_names()).cast(pl.String)).struct.json_encode().alias("payload")

@@ -1,0 +1,103 @@
+"""What a person should know about single values, in words that name series, day, value, reason and remedy.
+
+Here: one finding, and many findings as few lines. Not here: what is looked for (assets.framework.door,
+assets.raw.holes), where the lines are shown (pipelines).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+State = Literal["quarantined", "held", "missing", "kept"]
+
+ORDER: tuple[State, ...] = ("quarantined", "held", "missing", "kept")
+"""Most important first: not believed, waiting for a second answer, not there, put right by itself."""
+
+_WORDS = {
+    "unit_step": "is a power of ten away from the value before it",
+    "enormous": "is far beyond anything the series did before",
+    "unexplained": "moved far on a day when nothing else did",
+    "spike": "jumped and came back the next day",
+    "out_of_proportion": "is out of proportion to the rest of its bar",
+    "repeated_bar": "comes with a bar that repeats the day before in every price",
+    "off_calendar": "falls on a weekday on which this series is never observed",
+    "another_unit": "differs from what was known by one factor that all values of the answer share, so the answer is "
+    "in another unit or currency",
+    "too_large": "replaces a final value that differs by more than corrections do",
+    "too_many": "comes in an answer that replaces more final values than corrections do",
+    "absent": "came empty although it was known; the stored value stays",
+    "hole": "has no value although one was due",
+    "closure": "has no value for any symbol of the exchange, so either it was closed and its calendar does not know, "
+    "or the source failed for all",
+}
+_REMEDIES: dict[State, str] = {
+    "quarantined": "It is in quarantine and asked for again every night; `recouple release {series} {day} --why TEXT` "
+    "brings it in",
+    "held": "It is held back until another night's answer says the same; `recouple release {series} {day} --why TEXT` "
+    "believes it now",
+    "missing": "It is asked for again every night for 30 days, then weekly for a year; "
+    "`recouple refetch {series} --since {day}` asks now",
+    "kept": "Nothing to do",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One value of one series on one day that is not what it should be."""
+
+    series: str
+    day: date
+    state: State
+    rule: str
+    field: str = ""
+    value: float | None = None
+    was: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def reason(self) -> str:
+        """What is odd about the value, with the range that was expected."""
+        subject = f"{self.field} {amount(self.value)}".strip() if self.value is not None else self.field
+        return f"{subject} {self.what}".strip()
+
+    @property
+    def what(self) -> str:
+        """The reason without the value."""
+        expected = "" if self.low is None else f", expected {amount(self.low)} to {amount(self.high)}"
+        was = "" if self.was is None else f" (known: {amount(self.was)})"
+        return f"{_WORDS.get(self.rule, f'breaks the rule {self.rule}')}{was}{expected}"
+
+    @property
+    def remedy(self) -> str:
+        """What happens by itself, and what a person can do."""
+        return _REMEDIES[self.state].format(series=self.series, day=self.day)
+
+    def __str__(self) -> str:
+        return f"{self.series} {self.day}: {self.reason}. {self.remedy}."
+
+
+def lines(findings: Iterable[Finding], first: Sequence[str] = ()) -> tuple[str, ...]:
+    """One line for each series and reason, most important first. first: series that come before others."""
+    ranked = sorted(findings, key=lambda f: (ORDER.index(f.state), f.series not in first, f.series, f.rule))
+    groups = itertools.groupby(ranked, key=lambda f: (f.state, f.series, f.rule))
+    return tuple(line for _, group in groups for line in _of_one_kind(sorted(group, key=lambda f: f.day)))
+
+
+def _of_one_kind(findings: Sequence[Finding]) -> tuple[str, ...]:
+    if len(findings) <= 2:
+        return tuple(map(str, findings))
+    oldest, newest = findings[0], findings[-1]
+    days = f"{len(findings):,} days from {oldest.day} to {newest.day}"
+    return (f"{newest.series} {days}: on the last of them {newest.reason}. {newest.remedy}.",)
+
+
+def amount(value: float | None) -> str:
+    """7,730,142 or 0.0043: enough digits to recognize a figure, no more."""
+    if value is None:
+        return "nothing"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.4g}" if abs(value) < 100 else f"{value:,.2f}"
