@@ -163,9 +163,10 @@ def _resources() -> dict[str, Any]:
         )
         return PublisherWithCard(published)
 
-    @dg.io_manager(required_resource_keys={"warehouse", "upstream"})
+    @dg.io_manager(required_resource_keys={"warehouse", "upstream", "catalog"})
     def io_manager(context: dg.InitResourceContext) -> WarehouseIOManager:
-        return WarehouseIOManager(context.resources.warehouse, context.resources.upstream)
+        resources = context.resources
+        return WarehouseIOManager(resources.warehouse, resources.upstream, resources.catalog)
 
     return {
         "catalog": catalog,

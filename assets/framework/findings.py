@@ -6,11 +6,10 @@ assets.raw.holes), where the lines are shown (pipelines).
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 State = Literal["quarantined", "held", "missing", "kept"]
 
@@ -42,6 +41,10 @@ _REMEDIES: dict[State, str] = {
     "missing": "It is asked for again every night for 30 days, then weekly for a year; "
     "`recouple refetch {series} --since {day}` asks now",
     "kept": "Nothing to do",
+}
+_REMEDIES_OF_RULES = {
+    "closure": "If the exchange was closed, acknowledge {series} {day} in assets/catalog.toml; until then it is asked "
+    "for again",
 }
 
 
@@ -75,17 +78,35 @@ class Finding:
     @property
     def remedy(self) -> str:
         """What happens by itself, and what a person can do."""
-        return _REMEDIES[self.state].format(series=self.series, day=self.day)
+        words = _REMEDIES_OF_RULES.get(self.rule, _REMEDIES[self.state])
+        return words.format(series=self.series, day=self.day)
 
     def __str__(self) -> str:
         return f"{self.series} {self.day}: {self.reason}. {self.remedy}."
 
 
-def lines(findings: Iterable[Finding], first: Sequence[str] = ()) -> tuple[str, ...]:
-    """One line for each series and reason, most important first. first: series that come before others."""
-    ranked = sorted(findings, key=lambda f: (ORDER.index(f.state), f.series not in first, f.series, f.rule))
-    groups = itertools.groupby(ranked, key=lambda f: (f.state, f.series, f.rule))
-    return tuple(line for _, group in groups for line in _of_one_kind(sorted(group, key=lambda f: f.day)))
+class Line(NamedTuple):
+    """One line for people; the lighter comes first."""
+
+    weight: int
+    text: str
+
+
+def lines(findings: Iterable[Finding], required: Collection[str] = ()) -> list[Line]:
+    """One line for each series and reason, most important first: what is required, then by state."""
+    groups: dict[tuple[int, bool, str, str], list[Finding]] = {}
+    for finding in findings:
+        of = (ORDER.index(finding.state), finding.series not in required, finding.series, finding.rule)
+        groups.setdefault(of, []).append(finding)
+    told = sorted(groups.items(), key=lambda item: item[0])
+    return [
+        Line(2 * state + optional, text)
+        for (state, optional, _, _), group in told
+        for text in _of_one_kind(sorted(group, key=lambda f: f.day))
+    ]
+
+
+NOTE = 2 * len(ORDER)  # what a source says of itself comes last
 
 
 def _of_one_kind(findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -93,7 +114,10 @@ def _of_one_kind(findings: Sequence[Finding]) -> tuple[str, ...]:
         return tuple(map(str, findings))
     oldest, newest = findings[0], findings[-1]
     days = f"{len(findings):,} days from {oldest.day} to {newest.day}"
-    return (f"{newest.series} {days}: on the last of them {newest.reason}. {newest.remedy}.",)
+    remedy = newest.remedy.replace(
+        f"release {newest.series} {newest.day}", f"release {newest.series} {oldest.day} --until {newest.day}"
+    )
+    return (f"{newest.series} {days}: on the last of them {newest.reason}. {remedy}.",)
 
 
 def amount(value: float | None) -> str:

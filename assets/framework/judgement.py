@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from datetime import date
+from typing import Literal, Protocol
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,8 @@ import polars as pl
 from assets.framework.contract import RawTable
 from assets.framework.door import Door
 from assets.framework.findings import Finding
-from assets.framework.rows import Rows, payload_of
+from assets.framework.rows import Rows, hold_to_contract, payload_of
+from assets.upstream import Fetched
 from quant import restatements
 from quant.plausibility import (
     FloatArray,
@@ -36,7 +38,17 @@ from quant.plausibility import (
 )
 
 RELATIVE_TOLERANCE = 1e-6  # below it two values are one: Yahoo's adj_close flickers by 6e-8 between identical calls
-_WAS = "_was"
+_WAS, _NOW = "_was", "_now"
+
+
+class History(Protocol):
+    """What judging needs to know of what is stored."""
+
+    def known(self, contract: type[RawTable], on: date) -> pl.DataFrame:
+        """The rows of a raw table as known at the end of a day."""
+
+    def waiting(self, contract: type[RawTable], on: date) -> pl.DataFrame:
+        """The held rows that an answer of this day would confirm by repeating them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,37 @@ class _Doubt:
     high: float | None = None
     held: bool = False
     whole: bool = True  # false: the row is believed without the field
+
+
+def admitted(
+    contract: type[RawTable],
+    fetched: Fetched,
+    ids: Sequence[str],
+    history: History,
+    today: date,
+    revised: Collection[str],
+) -> Rows:
+    """What an upstream delivered, held to its contract and against what is stored. ids: the series it answered for."""
+    rows = hold_to_contract(contract, fetched.rows, tuple(ids))
+    if contract.door is not None:
+        known = _with_what_repeats(
+            contract, history.known(contract, today), history.waiting(contract, today), rows.good
+        )
+        rows = judge(contract, rows, known, revised=revised, splits=fetched.splits)
+    return replace(rows, findings=(*rows.findings, *fetched.findings), notes=tuple(map(str, fetched.notes)))
+
+
+def _with_what_repeats(
+    contract: type[RawTable], known: pl.DataFrame, waiting: pl.DataFrame, good: pl.DataFrame
+) -> pl.DataFrame:
+    """Held rows that this answer repeats are confirmed by it: they count as known already while it is judged."""
+    if waiting.is_empty():
+        return known
+    key, numbers = contract.key(), [c for c, spec in contract.columns().items() if spec.dtype == pl.Float64()]
+    beside = waiting.join(good, on=key, how="inner", nulls_equal=True, suffix=_NOW)
+    same = ~pl.any_horizontal(_apart(pl.col(c + _NOW), pl.col(c)) for c in numbers)
+    confirmed = beside.filter(same).select(known.columns)
+    return pl.concat([known.join(confirmed, on=key, how="anti", nulls_equal=True), confirmed])
 
 
 def judge(
@@ -377,7 +420,10 @@ def _findings(frame: pl.DataFrame, state: Literal["quarantined", "held"]) -> lis
 # ---------------------------------------------------------------------- small words
 def _differs(column: str) -> pl.Expr:
     """Both values are there and not the same."""
-    now, was = pl.col(column), pl.col(column + _WAS)
+    return _apart(pl.col(column), pl.col(column + _WAS))
+
+
+def _apart(now: pl.Expr, was: pl.Expr) -> pl.Expr:
     return ((now - was).abs() > RELATIVE_TOLERANCE * pl.max_horizontal(now.abs(), was.abs())).fill_null(False)
 
 
@@ -387,7 +433,8 @@ def _numbers(frame: pl.DataFrame, column: str) -> FloatArray:
 
 def _largest(sizes: Sequence[FloatArray]) -> FloatArray:
     """Of several arrays, row by row; zero where none has a number."""
-    return np.nan_to_num(np.fmax.reduce(np.array(sizes)))
+    largest: FloatArray = np.nan_to_num(np.fmax.reduce(np.array(sizes)))
+    return largest
 
 
 def _codes(series: pl.Series) -> IntArray:

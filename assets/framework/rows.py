@@ -25,7 +25,8 @@ class Rows:
 
     Of raw tables only: `broken` says besides whose value of when it is (series, day), what was odd (field, value, was,
     expected_low, expected_high, reason); held names those of the good rows that wait for a second answer, by key;
-    fetched are the series an upstream answered for, new rows or none; findings is what a person should know.
+    fetched are the series an upstream answered for, new rows or none; findings and notes are what a person should
+    know, of single values and of the answer.
     """
 
     good: pl.DataFrame
@@ -33,10 +34,12 @@ class Rows:
     fetched: tuple[str, ...] = ()
     held: pl.DataFrame = field(default_factory=pl.DataFrame)
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
-    def counts(self) -> dict[str, int]:
-        """Broken rows per rule."""
-        return dict(self.broken.group_by("rule").len().sort("rule").iter_rows())
+    @property
+    def against_contract(self) -> pl.DataFrame:
+        """Of the broken rows, those that break a rule of the contract; the others keep it and are not believed."""
+        return self.broken.filter(pl.col("reason").is_null()) if "reason" in self.broken.columns else self.broken
 
 
 def hold_to_contract(contract: type[Table], frame: pl.DataFrame, fetched: tuple[str, ...] = ()) -> Rows:

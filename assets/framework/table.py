@@ -24,6 +24,7 @@ from sqlglot import exp
 from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.framework import checks
 from assets.framework.contract import Mart, RawTable, Table
+from assets.framework.judgement import admitted
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
 from assets.framework.step_failure import in_one_sentence
@@ -132,7 +133,7 @@ def ingest(
 
         @dg.asset(
             **_presentation(contract, {"python"}, Place.of(function)),
-            required_resource_keys={"asked", *resources},
+            required_resource_keys={"asked", "upstream", "warehouse", *resources},
             retry_policy=_RETRY_INGESTION,
         )
         def body(context: AssetExecutionContext):
@@ -144,25 +145,31 @@ def ingest(
                     fetched = function(**{name: getattr(context.resources, name) for name in resources})
                 missing = {m.id for m in fetched.missing}
                 ids = [e.id for e in entries] if asked else [contract.table_name()]
-                rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
+                rows = admitted(
+                    contract,
+                    fetched,
+                    [i for i in ids if i not in missing],
+                    context.resources.warehouse,
+                    context.resources.upstream.today(),
+                    revised={e.id for e in entries if e.revised},
+                )
             return dg.MaterializeResult(
                 value=rows,
                 metadata={
                     "rows_fetched": fetched.rows.height,
                     "rows_quarantined": rows.broken.height,
-                    **_noted(fetched),
+                    "rows_held": rows.held.height,
                 },
-                check_results=[*checks.of_rows(contract, rows), checks.of_arrival(entries, fetched.missing)],
+                check_results=[
+                    *checks.of_rows(contract, rows),
+                    checks.of_arrival(entries, fetched.missing),
+                    *checks.of_belief(contract, rows, context.resources.asked),
+                ],
             )
 
         return body
 
     return decorate
-
-
-def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
-    """What was odd, as a list in the UI."""
-    return {"notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in fetched.notes))} if fetched.notes else {}
 
 
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:

@@ -204,6 +204,8 @@ def _run(settings: Settings, job: str) -> None:
         raise typer.Exit(1)
     for warning in report.warnings:
         _say(f"look at: {warning}")
+    for line in report.look_at:
+        _say(f"data: {line}")
     _say(f"{job} done in {took:.1f} s: {report.revisions} restated values, {report.quarantined} rows in quarantine")
     if job != "ingest":
         typer.echo(Status.of(settings.tree).as_text())

@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
+
+from assets.framework.checks import BELIEVED
+from pipelines.orchestration.io_manager import LINES
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run ended. causes: where it failed, one word each, the same whenever the same thing fails."""
+    """How a run ended.
+
+    causes: where it failed, one word each, the same whenever the same thing fails. look_at: what the data left to look
+    at, most important first.
+    """
 
     run_id: str
     job: str
@@ -26,12 +34,13 @@ class RunReport:
     warnings: tuple[str, ...]
     quarantined: int
     revisions: int
+    look_at: tuple[str, ...] = ()
 
 
 def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: datetime) -> RunReport:
     """The report of a run that has ended, from its events."""
     checks = [e.asset_check_evaluation_data for e in events if _is_check(e)]
-    failed = [c for c in checks if not c.passed]
+    failed = [c for c in checks if not c.passed and c.check_name != BELIEVED]  # look_at says more of it
     errors = {_name(c): _sentence(c) for c in failed if c.blocking and c.severity == dg.AssetCheckSeverity.ERROR}
     warnings = tuple(_sentence(c) for c in failed if not (c.blocking and c.severity == dg.AssetCheckSeverity.ERROR))
     reasons = errors or _failures(events)
@@ -46,7 +55,14 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         warnings=warnings,
         quarantined=sum(_number(c.metadata.get("rows_quarantined")) for c in checks),
         revisions=sum(_number(m.metadata.get("rows_revised")) for m in made),
+        look_at=_lines(made),
     )
+
+
+def _lines(made: Sequence[dg.AssetMaterialization]) -> tuple[str, ...]:
+    """The lines of all tables that were fetched, most important first."""
+    told: list[Any] = [line for m in made if LINES in m.metadata for line in m.metadata[LINES].value]  # type: ignore[union-attr]
+    return tuple(str(text) for _, text in sorted(told, key=lambda line: int(line[0])))
 
 
 def _is_check(event: dg.DagsterEvent) -> bool:

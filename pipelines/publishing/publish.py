@@ -63,9 +63,10 @@ class Publisher:
             "source": self.source,
             "simulated": self.simulated,
             "contract_version": contract_version(),
+            "look_at": list(self.warehouse.lines()),
             "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
         }
-        shared = {k: v for k, v in manifest.items() if k != "marts"} | {
+        shared = {k: v for k, v in manifest.items() if k not in ("marts", "look_at")} | {
             "as_of": self.as_of,
             "published_at": published_at,
         }
