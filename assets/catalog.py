@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assets.framework.entries import Entry, EntryError, line_of, load_entries
 
@@ -33,13 +33,43 @@ class _Observed(Entry):
     revised: bool = False
 
 
+class RecordBefore(Entry):
+    """The highest close of the time before a symbol's data begin."""
+
+    value: float = Field(gt=0)
+    day: date
+    source: str = Field(min_length=1)
+
+
 class Symbol(_Observed):
-    """Something with a daily price bar."""
+    """Something with a daily price bar.
+
+    record_before: what it must exceed before a close is a record. begins_with_data: it did not trade before. With
+    neither, what it did before its data is not known, and its records are marked as censored.
+    """
 
     source: Literal["yahoo"]
     unit: Literal["usd", "index_points", "percent"]
     frequency: Literal["session", "calendar_day"]
     price: Literal["close", "adj_close"] = "close"
+    record_before: RecordBefore | None = None
+    begins_with_data: bool = False
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> Symbol:
+        if self.record_before is not None and self.begins_with_data:
+            raise ValueError("says both record_before and begins_with_data; keep one")
+        return self
+
+    def row(self) -> dict[str, object]:
+        """The columns of core.symbols."""
+        before = self.record_before
+        return {
+            **self.model_dump(exclude={"record_before", "begins_with_data"}),
+            "record_before": before and before.value,
+            "record_before_date": before and before.day,
+            "record_is_censored": before is None and not self.begins_with_data,
+        }
 
 
 class Series(_Observed):
@@ -131,7 +161,7 @@ class Catalog(Entry):
 
     def symbols_frame(self) -> pl.DataFrame:
         """One row per symbol, the columns of core.symbols."""
-        return pl.DataFrame([s.model_dump() for s in self.symbol], infer_schema_length=None)
+        return pl.DataFrame([s.row() for s in self.symbol], infer_schema_length=None)
 
     def series_frame(self) -> pl.DataFrame:
         """One row per series, the columns of core.series."""

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 import assets.core
+import assets.derived
 import assets.marts
 import assets.published
 import assets.raw
@@ -37,7 +38,7 @@ from pipelines.sources.select import select_upstream
 from pipelines.warehouse.opening import open_warehouse
 from pipelines.warehouse.store import Warehouse
 
-_LAYERS = (assets.raw, assets.core, assets.marts)
+_LAYERS = (assets.raw, assets.core, assets.derived, assets.marts)
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,7 @@ def build_defs(
     """Definitions for these settings; `overrides` replaces resources by name, `loggers` Dagster's console."""
     return dg.Definitions(
         assets=[
-            *(
-                a
-                for layer in (assets.raw, assets.core, assets.marts)
-                for a in dg.load_assets_from_package_module(layer)
-            ),
+            *(a for layer in _LAYERS for a in dg.load_assets_from_package_module(layer)),
             *dg.load_assets_from_modules([assets.published]),
             *sql_tables(),
         ],

@@ -41,13 +41,15 @@ def divergence_episodes(
 
     leader_is_record, follower_is_record: bool[T], a record close was set on the row or since the row before it;
     leader_drawdown, follower_drawdown: float64[T], fractions <= 0 from the running record close. An episode starts on
-    the leader's record close and ends on the first later row on which the follower sets a record close of its own or
-    the leader stands `depth` or more below its own. Causal: an ended episode never changes when rows are appended; an
-    open one is reported as of the last row. Raises ValueError when lengths differ.
+    the leader's record close, unless the leader itself already stands `depth` below it again, and ends on the first
+    later row on which the follower sets a record close of its own or the leader stands `depth` or more below its own.
+    Causal: an ended episode never changes when rows are appended; an open one is reported as of the last row. NaN:
+    not known on the row; an unknown follower neither begins nor deepens an episode, an unknown leader does not end
+    one. Raises ValueError when lengths differ.
     """
     if len({len(leader_is_record), len(leader_drawdown), len(follower_is_record), len(follower_drawdown)}) > 1:
         raise ValueError("divergence_episodes: the four series must have equal length")
-    apart = leader_is_record & (follower_drawdown <= -depth)
+    apart = leader_is_record & (leader_drawdown > -depth) & (follower_drawdown <= -depth)
     ends = follower_is_record | (leader_drawdown <= -depth)
     return list(_episodes(apart, ends, follower_is_record, follower_drawdown))
 
@@ -88,7 +90,7 @@ def _episode(
         end=end,
         leader_record_closes=int(apart[start:stop].sum()),
         follower_drawdown_at_start=float(follower[start]),
-        follower_max_drawdown=float(np.min(follower[start:stop])),
+        follower_max_drawdown=float(np.nanmin(follower[start:stop])),
         outcome=outcome,
         sessions=stop - start,
     )

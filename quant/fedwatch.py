@@ -9,6 +9,9 @@ after it: A = (N * start + M * end) / D. A month without a meeting has one rate,
 before and the start of the month after. Between pins the months are solved backward, start = (D * A - M * end) / N,
 and forward, end = (D * A - N * start) / M, only where no later pin reaches. A change of x quarter points is split
 between the whole numbers of steps around x, and the splits of successive meetings are convolved.
+
+The rate before the first meeting needs no solving: it is in force. Solved backward for a meeting on the first of a
+month it is an error of the curve times thirty; the effective rates already published say it to a basis point.
 """
 
 from __future__ import annotations
@@ -17,10 +20,16 @@ import math
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from statistics import median
+from types import MappingProxyType
 
 STEP_PCT = 0.25  # the Committee has moved in whole quarter points since the target range began
 NEGLIGIBLE = 1e-12  # outcomes below this probability are left out
+NONE_KNOWN: Mapping[date, float] = MappingProxyType({})
+PRESENT_DAYS = 14
+OLDEST_RATE = timedelta(days=31)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,18 @@ class MeetingOutlook:
     meeting_date: date
     rate_before_pct: float
     expected_rate_pct: float
-    outcomes: tuple[Outcome, ...]
+    lowest_range: tuple[float, float]
+    probabilities: tuple[float, ...]  # of the lowest range and of those a quarter point further up each
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The ranges that are not out of the question, from the lowest up."""
+        lower, upper = self.lowest_range
+        return tuple(
+            Outcome(lower + STEP_PCT * step, upper + STEP_PCT * step, probability)
+            for step, probability in enumerate(self.probabilities)
+            if probability > NEGLIGIBLE
+        )
 
     def probability(self, target_lower_pct: float) -> float:
         """Probability of the target range with this lower limit; 0 for one that is not among the outcomes."""
@@ -81,20 +101,25 @@ def rate_path(
     current_range: tuple[float, float],
     *,
     decided_until: date | None = None,
+    effective_rates: Mapping[date, float] = NONE_KNOWN,
 ) -> RatePath:
     """Expected rate and outcome probabilities of every coming meeting, from one day's fed funds futures curve.
 
     settlements: delivery month (any day of it) -> settlement price of the 30-day fed funds contract (CME: ZQ), such as
     {date(2026, 10, 1): 96.105}; months before the observation's are ignored.
     meetings: last days of the FOMC's meetings: as many coming ones as are wanted, and past ones of the observation's
-    month, which make it a month with a meeting; in any order.
+    month and the one before, which make them months with a meeting; in any order.
     observed_on: the day of the settlements.
     current_range: lower and upper limit of the target range in percent after the last decided meeting; it names the
     outcomes and has no influence on the expected rates.
     decided_until: last day whose decision is part of current_range; meetings after it are priced. Default: observed_on.
+    effective_rates: effective federal funds rate in percent by calendar day, as published by the end of observed_on.
+    Those since the last decision pin the rate before the first meeting where no contract does, by the median of the
+    newest two weeks.
 
     Returns the path up to the first missing contract, with that meeting and the reason in `end`. Probabilities of a
-    meeting sum to 1. Raises ValueError for a settlement that is no price below 101, and for an empty range.
+    meeting sum to 1, none of them for a range below zero: where the curve dips below, the range at zero takes it.
+    Raises ValueError for a settlement that is no price below 101, and for an empty range.
 
     Source: CME Group, "Understanding the CME Group FedWatch Tool Methodology", today's convention N = d. Its printed
     examples of 2015 and 2022 use N = d - 1.
@@ -106,33 +131,70 @@ def rate_path(
     """
     if not current_range[0] < current_range[1]:
         raise ValueError(f"rate_path: the current range {current_range} has no width; give its lower and upper limit")
-    ahead_after = observed_on if decided_until is None else decided_until
+    decided = observed_on if decided_until is None else decided_until
     known = sorted(set(meetings))
-    curve = _Curve.of(settlements, known, observed_on)
-    ahead = [m for m in known if m > ahead_after and _month(m) >= _month(observed_on)]
+    last_decision = max((m for m in known if m <= decided), default=date.min)
+    curve = _Curve.of(settlements, known, observed_on, _rate_in_force(effective_rates, last_decision, observed_on))
     outlooks: list[MeetingOutlook] = []
-    steps = {0: 1.0}
-    for meeting in ahead:
-        previous = outlooks[-1] if outlooks else None
-        solved = curve.solve(meeting, previous)
+    steps = _Steps(0, (1.0,))
+    for meeting in (m for m in known if m > decided and _month(m) >= curve.first_month):
+        solved = curve.solve(meeting, outlooks[-1] if outlooks else None)
         if isinstance(solved, PathEnd):
             return RatePath(observed_on, tuple(outlooks), solved)
         before, after = solved
-        steps = _convolved(steps, (after - before) / STEP_PCT)
-        outlooks.append(MeetingOutlook(meeting, before, after, _outcomes(steps, current_range)))
+        steps = steps.moved((after - before) / STEP_PCT, lowest=-math.floor(current_range[0] / STEP_PCT + _ROUNDING))
+        outlooks.append(MeetingOutlook(meeting, before, after, steps.lowest_range(current_range), steps.probabilities))
     return RatePath(observed_on, tuple(outlooks), None)
+
+
+def _rate_in_force(effective_rates: Mapping[date, float], last_decision: date, observed_on: date) -> float | None:
+    """Median of the newest published rates since the last decision, which a dip at a month's end does not move."""
+    days = [day for day in effective_rates if last_decision < day <= observed_on and observed_on - day <= OLDEST_RATE]
+    return median(effective_rates[day] for day in sorted(days)[-PRESENT_DAYS:]) if days else None
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """How many quarter points the range has moved: the fewest, and the probabilities of that number and those above."""
+
+    lowest: int
+    probabilities: tuple[float, ...]
+
+    def moved(self, change: float, lowest: int) -> _Steps:
+        """One more meeting, expected to move by `change` steps; below `lowest` there is nothing."""
+        whole = math.floor(change)
+        up = change - whole
+        split = [0.0] * (len(self.probabilities) + 1)
+        for step, probability in enumerate(self.probabilities):
+            split[step] += probability * (1 - up)
+            split[step + 1] += probability * up
+        first = self.lowest + whole
+        below = max(lowest - first, 0)
+        split = [sum(split[: below + 1]), *split[below + 1 :]]
+        while len(split) > 1 and split[-1] <= NEGLIGIBLE:
+            split.pop()
+        return _Steps(first + below, tuple(split))
+
+    def lowest_range(self, current_range: tuple[float, float]) -> tuple[float, float]:
+        """The range that the fewest steps lead to."""
+        lower, upper = current_range
+        return lower + STEP_PCT * self.lowest, upper + STEP_PCT * self.lowest
 
 
 @dataclass(frozen=True)
 class _Curve:
     """Average rates by month, and the day of the meeting in months that have one."""
 
+    first_month: date
     average: Mapping[date, float]
     meeting_day: Mapping[date, int]
     crowded: frozenset[date]
+    in_force: float | None
 
     @classmethod
-    def of(cls, settlements: Mapping[date, float], meetings: Sequence[date], observed_on: date) -> _Curve:
+    def of(
+        cls, settlements: Mapping[date, float], meetings: Sequence[date], observed_on: date, in_force: float | None
+    ) -> _Curve:
         first = _month(observed_on)
         average = {}
         for month, price in settlements.items():
@@ -142,7 +204,7 @@ class _Curve:
                 average[_month(month)] = 100.0 - price
         days = {_month(m): m.day for m in meetings}
         months = [_month(m) for m in meetings]
-        return cls(average, days, frozenset(m for m in months if months.count(m) > 1))
+        return cls(first, average, days, frozenset(m for m in months if months.count(m) > 1), in_force)
 
     def solve(self, meeting: date, previous: MeetingOutlook | None) -> tuple[float, float] | PathEnd:
         """Rates before and after a meeting, or why they cannot be had."""
@@ -178,15 +240,17 @@ class _Curve:
             return self.average[before]
         if previous is not None:
             return previous.expected_rate_pct
+        if self.in_force is not None:
+            return self.in_force
         return self._start_backward(month)
 
     def _start_backward(self, month: date) -> float | None:
         end = self._end(month)
-        if end is None and self._days(month)[1] > 0:
+        if end is None and self._days_of(month)[1] > 0:
             return None
         if month not in self.average or month in self.crowded:
             return None
-        n, m = self._days(month)
+        n, m = self._days_of(month)
         return ((n + m) * self.average[month] - m * (end or 0.0)) / n
 
     def _end(self, month: date) -> float | None:
@@ -196,33 +260,13 @@ class _Curve:
         return self.average.get(following)
 
     def _end_forward(self, month: date, start: float) -> float | None:
-        n, m = self._days(month)
+        n, m = self._days_of(month)
         return ((n + m) * self.average[month] - n * start) / m if m else None
 
-    def _days(self, month: date) -> tuple[int, int]:
+    def _days_of(self, month: date) -> tuple[int, int]:
         """Days of the month at the rate before its meeting, the meeting's day with them, and after it."""
         n = self.meeting_day[month]
         return n, monthrange(month.year, month.month)[1] - n
-
-
-def _convolved(steps: Mapping[int, float], change: float) -> dict[int, float]:
-    """Probabilities of the number of quarter points moved, one more meeting included."""
-    whole = math.floor(change)
-    up = change - whole
-    moved: dict[int, float] = {}
-    for number, probability in steps.items():
-        moved[number + whole] = moved.get(number + whole, 0.0) + probability * (1 - up)
-        moved[number + whole + 1] = moved.get(number + whole + 1, 0.0) + probability * up
-    return moved
-
-
-def _outcomes(steps: Mapping[int, float], current_range: tuple[float, float]) -> tuple[Outcome, ...]:
-    lower, upper = current_range
-    return tuple(
-        Outcome(lower + STEP_PCT * number, upper + STEP_PCT * number, probability)
-        for number, probability in sorted(steps.items())
-        if probability > NEGLIGIBLE
-    )
 
 
 def _month(day: date) -> date:

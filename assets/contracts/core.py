@@ -31,6 +31,11 @@ class Symbols(_CatalogEntry):
     """The catalog's symbols, for SQL to join on."""
 
     price = dy.String(description="column that returns are made from: close or adj_close")
+    record_before = number("catalog unit", "highest close before the data begin; null: none is known", nullable=True)
+    record_before_date = dy.Date(nullable=True, description="day of that close")
+    record_is_censored = dy.Bool(
+        description="it traded before its data begin, and its record of that time is not known"
+    )
 
 
 class Series(_CatalogEntry):
@@ -80,7 +85,7 @@ class PublishedExpectations(CoreTable):
     index_name = dy.String(primary_key=True, description="index the figure speaks of")
     fiscal_year = dy.Int64(primary_key=True, description="year whose earnings are expected")
     published_on = dy.Date(primary_key=True, description="day the figure was public")
-    publisher = dy.String(primary_key=True, description="who expects it")
+    publisher = dy.String(primary_key=True, description="who published it")
     eps_growth_pct = number("percent", "growth of earnings per share over the year before")
     source_note = dy.String(description="where it was read, and what is known of its definition")
 

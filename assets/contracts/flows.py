@@ -45,6 +45,6 @@ class EarningsExpectations(Mart):
     index_name = dy.String(primary_key=True, description="index the figure speaks of")
     fiscal_year = dy.Int64(primary_key=True, description="year whose earnings are expected")
     published_on = dy.Date(primary_key=True, description="day the figure was public")
-    publisher = dy.String(primary_key=True, description="who expects it")
+    publisher = dy.String(primary_key=True, description="who published it")
     eps_growth_pct = number("percent", "growth of earnings per share over the year before")
     source_note = dy.String(description="where it was read, and what is known of its definition")

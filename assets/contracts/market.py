@@ -25,13 +25,20 @@ class MarketState(Mart):
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
     close = number("catalog unit", "last price, unadjusted")
     return_1d = number("fraction", "change since the previous day; null after a missing day", nullable=True)
-    record_close = number("catalog unit", "highest close so far")
-    record_session = dy.Date(description="day of the record close")
+    record_close = number("catalog unit", "highest close so far, that of the time before the data begin included")
+    record_session = dy.Date(description="day of the record close; it may lie before the data begin")
     record_high = number("catalog unit", "highest intraday high so far")
     is_record_close = dy.Bool(description="this close is above every earlier one")
     drawdown = number("fraction", "close / record_close - 1", min=-1, max=0)
     drawdown_from_high = number("fraction", "close / record_high - 1", min=-1, max=0)
-    sessions_since_record = count("days of this symbol since record_session", metadata={"unit": "sessions"})
+    sessions_since_record = count(
+        "days of this symbol since record_session; null while that lies before the calendar begins",
+        metadata={"unit": "sessions"},
+        nullable=True,
+    )
+    record_is_censored = dy.Bool(
+        description="it traded before its data begin and its record of that time is not known: this may be none"
+    )
     volatility_30d_annualized = number(
         "fraction a year",
         "sd of the last 30 daily log returns, times sqrt(252), sqrt(365) for crypto",
@@ -80,9 +87,13 @@ class RelativeStrength(Mart):
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
     ratio_drawdown = number("fraction", "ratio over its own record, minus 1", min=-1, max=0)
-    gap_63d = number("log return", "asset minus benchmark over 63 sessions", nullable=True)
-    gap_126d = number("log return", "asset minus benchmark over 126 sessions", nullable=True)
-    gap_252d = number("log return", "asset minus benchmark over 252 sessions", nullable=True)
+    gap_63d = number(
+        "log return",
+        "asset minus benchmark over 63 NYSE sessions; null where either has no price at an end",
+        nullable=True,
+    )
+    gap_126d = number("log return", "the same over 126 NYSE sessions", nullable=True)
+    gap_252d = number("log return", "the same over 252 NYSE sessions", nullable=True)
     gap_63d_zscore = number(
         "standard deviations",
         "gap_63d against the 756 sessions before this one, today left out; null before 252 of them",

@@ -27,6 +27,7 @@ class SeriesFreshness(Mart):
     is_stale = dy.Bool(description="last_observation is older than expected_observation, or absent")
     revisions_30d = count("stored values restated by the source within 30 days")
     rows = count("observations known")
+    rows_without_close = count("of these, days with an adjusted close and no unadjusted one; market_state lacks them")
     required = dy.Bool(description="the nightly fails without it")
     dependants = dy.String(nullable=True, description="what is missing or old while this is")
 

@@ -133,6 +133,26 @@ class ImpliedRates(Mart):
     implied_change_bp = number("basis points", "implied rate minus effective rate")
 
 
+class MeetingOutlooks(DerivedTable):
+    """What one day's futures said of one coming FOMC meeting: rates around it, and the ranges it may bring."""
+
+    may_be_empty = True
+    observed_on = dy.Date(primary_key=True, description="day of the settlements")
+    meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
+    rate_before_pct = number("percent", "effective rate before the meeting; null where the path ends", nullable=True)
+    expected_rate_pct = number("percent", "effective rate expected after it; null where the path ends", nullable=True)
+    cumulative_change_bp = number("basis points", "change expected from today until after the meeting", nullable=True)
+    priced_change_12m_bp = number("basis points", "change expected over 12 months; null where it ends", nullable=True)
+    lowest_lower_pct = number("percent", "lower limit of the lowest possible range", nullable=True, min=0)
+    lowest_upper_pct = number("percent", "upper limit of that range", nullable=True)
+    probabilities = dy.List(
+        dy.Float64(min=0, max=1),
+        nullable=True,
+        description="of that range and of those a quarter point further up each",
+    )
+    path_ends = dy.String(nullable=True, description="why the path ends before this meeting; null where it does not")
+
+
 class RatePath(Mart):
     """What fed funds futures said on one day of one coming FOMC meeting, by the FedWatch method.
 
@@ -144,6 +164,12 @@ class RatePath(Mart):
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = ahead("last day of the meeting", primary_key=True)
+    rate_before_pct = number(
+        "percent",
+        "effective federal funds rate expected before the meeting; for the next one the rate in force, as the average "
+        "of a month without a meeting or the rates published since the last decision say; null where the path ends",
+        nullable=True,
+    )
     expected_rate_pct = number(
         "percent", "effective federal funds rate expected after the meeting; null where the path ends", nullable=True
     )
@@ -182,13 +208,16 @@ class RatePath(Mart):
 
 
 class RatePathProbabilities(Mart):
-    """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form."""
+    """How likely each target range was after a coming meeting, as futures said on one day: rate_path in long form.
+
+    No range lies below zero: what the curve puts there counts to the range at zero.
+    """
 
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = ahead("last day of the meeting", primary_key=True)
     target_lower_pct = dy.Float64(
-        primary_key=True, description="lower limit of the range", metadata={"unit": "percent"}
+        primary_key=True, min=0, description="lower limit of the range", metadata={"unit": "percent"}
     )
     target_upper_pct = number("percent", "upper limit of the range")
     probability = number("fraction", "probabilities of a meeting sum to 1", min=0, max=1)
@@ -216,6 +245,14 @@ class FedPrograms(Mart):
     )
     operations = count("outright operations known to belong to it")
     accepted_usd_bn = number("USD bn", "accepted in these operations; null: none is known", nullable=True, min=0)
+    complete_from = dy.Date(
+        nullable=True,
+        description="first day from which its operations are known; later than its first operation where the source "
+        "begins later, and then sums are of a part",
+    )
+    is_complete = dy.Bool(
+        nullable=True, description="its operations are known from its first month on; false: sums are of a part"
+    )
     source = dy.String(description="where the programme is published")
 
 
@@ -237,6 +274,14 @@ class TreasuryPurchases(Mart):
     program = dy.String(nullable=True, description="see fed_programs; null: none, such as small value exercises")
     program_cumulative_usd_bn = number(
         "USD bn", "accepted under the programme up to and with this operation; null without one", nullable=True, min=0
+    )
+    complete_from = dy.Date(
+        nullable=True,
+        description="first day from which its operations are known; later than its first operation where the source "
+        "begins later, and then sums are of a part",
+    )
+    is_complete = dy.Bool(
+        nullable=True, description="its operations are known from its first month on; false: sums are of a part"
     )
     includes_agency_reinvestment = dy.Bool(
         description="true: some of the amount reinvests principal of agency securities, how much is not published"

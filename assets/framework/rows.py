@@ -80,5 +80,8 @@ def _broken(contract: type[Table], details: pl.DataFrame) -> pl.DataFrame:
 
 
 def payload_of(contract: type[Table]) -> pl.Expr:
-    """A row as JSON, every value as text."""
-    return pl.struct(pl.col(contract.column_names()).cast(pl.String)).struct.json_encode().alias("payload")
+    """A row as JSON, every value as text but those that hold others."""
+    columns = contract.columns()
+    nested = {name for name, spec in columns.items() if spec.dtype.is_nested()}
+    texts = [pl.col(c) if c in nested else pl.col(c).cast(pl.String) for c in columns]
+    return pl.struct(texts).struct.json_encode().alias("payload")

@@ -19,6 +19,8 @@ from quant.verdicts import verdict
 
 CLAIMS = load_claims()  # at load, like the SELECTs of sql/: what the ledger depends on is read from them
 
+_DIGITS = 12  # a mean of floats differs in its last digits with the order of its rows; a claim does not
+
 _SCHEMA = {
     "claim_id": pl.String,
     "measured_on": pl.Date,
@@ -69,4 +71,4 @@ def _measured(claim: Claim, day: date, warehouse: Queries) -> float | None:
     values = warehouse.query(claim.warehouse_query(day))[VALUE]
     if len(values) > 1:
         raise ValueError(f"claim {claim.id}: the evidence returns {len(values)} rows on {day}; it must return one")
-    return None if values.is_empty() or values[0] is None else float(values[0])
+    return None if values.is_empty() or values[0] is None else float(f"{values[0]:.{_DIGITS}g}")

@@ -38,8 +38,16 @@ def divergence_episodes(market_state: pl.DataFrame, sessions: pl.DataFrame, cata
 
 
 def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict[str, object]]:
-    a, b = (states.filter(symbol=s).select("session", "drawdown", _record_since("session")) for s in (leader, follower))
-    joint = a.join(b, on="session", suffix="_follower")
+    """A session without a close of one of the two is a session all the same: the other may end the episode on it."""
+    a, b = (states.filter(symbol=s).select("session", "drawdown", _record_since()) for s in (leader, follower))
+    if a.is_empty() or b.is_empty():
+        return
+    first = max(a["session"][0], b["session"][0])
+    joint = a.join(b, on="session", how="full", suffix="_follower", coalesce=True).sort("session")
+    joint = joint.filter(pl.col("session") >= first).with_columns(
+        pl.col("is_record", "is_record_follower").fill_null(False),
+        pl.col("drawdown", "drawdown_follower").fill_null(float("nan")),
+    )
     session = joint["session"]
     for e in find_episodes(
         joint["is_record"].to_numpy(),
@@ -60,7 +68,7 @@ def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict
         }
 
 
-def _record_since(session: str) -> pl.Expr:
+def _record_since() -> pl.Expr:
     """A record close was set on the session or on a day since the one before (crypto trades on weekends)."""
-    previous = pl.col(session).shift(1)
-    return (pl.col("record_session") > previous).fill_null(True).alias("is_record")
+    since = pl.col("record_session") > pl.col("session").shift(1)
+    return since.fill_null(pl.col("is_record_close")).alias("is_record")

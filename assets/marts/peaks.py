@@ -19,16 +19,18 @@ JOINT_WITHIN = 0.03  # both at their records, give or take what a session or two
 @table(PeakPairs)
 def peak_pairs(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Every confirmed peak of every pair's asset beside the benchmark's newest record."""
-    states = market_state.select("symbol", "session", "close", "record_high", "record_session", "drawdown").sort(
-        "session"
-    )
+    states = market_state.select(
+        "symbol", "session", "close", "record_close", "record_high", "record_session", "is_record_close", "drawdown"
+    ).sort("session")
     peaks = {asset: _peaks(states.filter(symbol=asset)) for asset in {p.asset for p in catalog.pair}}
     frames = [_beside(peaks[p.asset], states.filter(symbol=p.benchmark), sessions, p) for p in catalog.pair]
     return pl.concat(frames)
 
 
 def _peaks(state: pl.DataFrame) -> pl.DataFrame:
-    found = confirmed_peaks(state["close"].to_numpy())
+    """Of one symbol; before its first record here the record is that of the time before its data."""
+    before = 0.0 if state.is_empty() or state["is_record_close"][0] else float(state["record_close"][0])
+    found = confirmed_peaks(state["close"].to_numpy(), record_before=before)
     peak, confirmed = state[[p.row for p in found]], state[[p.confirmed for p in found]]
     return pl.DataFrame(
         {

@@ -26,7 +26,8 @@ def relative_strength(session_prices: pl.DataFrame, catalog: Catalog) -> pl.Data
 
 
 def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
-    joint = prices.select("session", ratio=pl.col(pair.asset) / pl.col(pair.benchmark)).drop_nulls()
+    """Spans count the sessions of the calendar, so a session that one of the two lacks does not stretch them."""
+    joint = prices.select("session", ratio=pl.col(pair.asset) / pl.col(pair.benchmark))
     ratio = pl.col("ratio")
     gaps = joint.select(
         pl.lit(pair.id).alias("pair"),
@@ -37,7 +38,8 @@ def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     )
     past = gaps["gap_63d"].fill_null(float("nan")).to_numpy()
     score = pl.Series("gap_63d_zscore", trailing_zscore(past, window=PAST_SESSIONS, min_observations=PAST_NEEDED))
-    return gaps.with_columns(score.fill_nan(None)).with_columns(trend_state=_state(pl.col("gap_63d_zscore")))
+    scored = gaps.with_columns(score.fill_nan(None)).drop_nulls("ratio")
+    return scored.with_columns(trend_state=_state(pl.col("gap_63d_zscore")))
 
 
 def _state(score: pl.Expr) -> pl.Expr:

@@ -156,8 +156,11 @@ def purchases(marts: Marts) -> Content:
     rows = marts.scan("treasury_purchases").drop_nulls("program").sort("operation_date").collect()
     if rows.is_empty():
         raise NothingToShow("No purchase of the Desk is known on this date.")
+    whole = rows.filter("is_complete")
+    if whole.is_empty():
+        raise NothingToShow("Of no programme are all purchases known; a part is not drawn as a whole.")
     newest = (
-        rows.group_by("program")
+        whole.group_by("program")
         .agg(pl.col("operation_date").max())
         .sort("operation_date", "program")["program"]
         .tail(3)
@@ -165,7 +168,7 @@ def purchases(marts: Marts) -> Content:
     drawn = [
         Line(program, own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
         for program, ink in zip(reversed(newest.to_list()), (Ink.ASSET, Ink.BENCHMARK, Ink.THIRD), strict=False)
-        for own in (rows.filter(pl.col("program") == program),)
+        for own in (whole.filter(pl.col("program") == program),)
     ]
     last = rows.row(-1, named=True)
     said = (

@@ -122,6 +122,7 @@ def dictionary(
     check: Annotated[bool, typer.Option("--check", help="only say whether it is up to date")] = False,
 ) -> None:
     """Write docs/data_dictionary.md from the contracts."""
+    import assets.contracts  # noqa: F401  the tables describe themselves once they are loaded
     from assets.framework.dictionary import dictionary as written
 
     path = Path(__file__).parents[2] / "docs" / "data_dictionary.md"

@@ -13,7 +13,7 @@ from sqlglot import exp
 from assets.framework.contract import Table
 from assets.framework.errors import KnownFault
 
-_TYPES: dict[type[pl.DataType], str] = {
+_TYPES: dict[object, str] = {
     pl.String: "VARCHAR",
     pl.Date: "DATE",
     pl.Datetime: "TIMESTAMP",
@@ -31,15 +31,23 @@ class UnknownType(KnownFault):
 def column_types(contract: type[Table]) -> dict[str, str]:
     """Column -> DuckDB type, in the contract's order; raises UnknownType naming the column and the remedy."""
     columns = contract.columns()
-    types = {name: _TYPES.get(type(columns[name].dtype)) for name in contract.ordered_columns()}
+    types = {name: _type(columns[name].dtype) for name in contract.ordered_columns()}
     for name, kind in types.items():
         if kind is None:
-            known = ", ".join(sorted(dtype.__name__ for dtype in _TYPES))
+            known = ", ".join(sorted(map(str, _TYPES)))
             raise UnknownType(
                 f"{contract.full_name()}.{name} is of type {columns[name].dtype}, which the warehouse cannot hold; "
-                f"use one of {known}"
+                f"use one of {known}, or a list of one"
             )
     return {name: kind for name, kind in types.items() if kind is not None}
+
+
+def _type(dtype: pl.DataType) -> str | None:
+    """DuckDB's name of a type; a list is its inner type with brackets."""
+    if isinstance(dtype, pl.List):
+        inner = _TYPES.get(dtype.inner.base_type())
+        return inner and f"{inner}[]"
+    return _TYPES.get(dtype.base_type())
 
 
 def column_definitions(contract: type[Table]) -> str:

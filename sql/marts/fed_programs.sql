@@ -3,6 +3,8 @@
 with bought as (
     select
         program,
+        any_value(complete_from) as complete_from,
+        any_value(is_complete) as is_complete,
         count(*) as operations,
         round(sum(accepted_usd_bn), 6) as accepted_usd_bn
     from marts.treasury_purchases
@@ -19,6 +21,8 @@ select
     p.includes_agency_reinvestment,
     coalesce(b.operations, 0) as operations,
     b.accepted_usd_bn,
+    b.complete_from,
+    b.is_complete,
     p.source
 from core.programs as p
 left join bought as b on p.program = b.program

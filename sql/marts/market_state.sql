@@ -11,6 +11,9 @@ with daily as (
         greatest(p.high, p.close) as high,
         p.return_price,
         s.frequency,
+        s.record_before,
+        s.record_before_date,
+        s.record_is_censored,
         lag(p.day_number) over days as previous_day_number,
         lag(p.return_price) over days as previous_price,
         lag(p.return_price, 21) over days as price_21d_ago,
@@ -44,9 +47,9 @@ volatility as (
 records as (
     select
         *,
-        max(close) over so_far as record_close,
-        max(high) over so_far as record_high,
-        close > coalesce(max(close) over before, 0) as is_record_close
+        greatest(max(close) over so_far, record_before) as record_close,
+        greatest(max(high) over so_far, record_before) as record_high,
+        close > coalesce(greatest(max(close) over before, record_before), 0) as is_record_close
     from volatility
     where close is not null
     window
@@ -54,13 +57,25 @@ records as (
         before as (partition by symbol order by session rows between unbounded preceding and 1 preceding)
 ),
 
+record_days_before as (
+    select
+        s.id,
+        case s.frequency
+            when 'calendar_day' then datediff('day', date '1970-01-01', s.record_before_date)
+            else n.session_number
+        end as day_number
+    from core.symbols as s
+    left join core.sessions as n on s.record_before_date = n.session
+),
+
 dated_records as (
     select
-        *,
-        max(case when is_record_close then session end) over so_far as record_session,
-        max(case when is_record_close then day_number end) over so_far as record_day_number
+        records.*,
+        coalesce(max(case when is_record_close then session end) over so_far, record_before_date) as record_session,
+        coalesce(max(case when is_record_close then records.day_number end) over so_far, before.day_number) as record_day_number
     from records
-    window so_far as (partition by symbol order by session rows unbounded preceding)
+    left join record_days_before as before on records.symbol = before.id
+    window so_far as (partition by records.symbol order by records.session rows unbounded preceding)
 )
 
 select
@@ -75,6 +90,7 @@ select
     close / record_close - 1 as drawdown,
     close / record_high - 1 as drawdown_from_high,
     day_number - record_day_number as sessions_since_record,
+    record_is_censored,
     volatility_30d_annualized,
     return_price / price_21d_ago - 1 as momentum_21d,
     return_price / price_63d_ago - 1 as momentum_63d,

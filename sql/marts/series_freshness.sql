@@ -35,14 +35,16 @@ observed as (
     select
         symbol as id,
         max(date) as last_observation,
-        count(*) as rows
+        count(*) as rows,
+        count(*) filter (where close is null) as rows_without_close
     from core.daily_prices
     group by symbol
     union all
     select
         series_id as id,
         max(date) as last_observation,
-        count(*) as rows
+        count(*) as rows,
+        0 as rows_without_close
     from core.macro_series
     where date <= getvariable('as_of') -- a target range announced for tomorrow is no observation yet
     group by series_id
@@ -109,6 +111,7 @@ select
     o.last_observation is null or coalesce(o.last_observation < e.expected_observation, false) as is_stale,
     coalesce(r.revisions_30d, 0) as revisions_30d,
     coalesce(o.rows, 0) as rows,
+    coalesce(o.rows_without_close, 0) as rows_without_close,
     c.required,
     c.dependants
 from catalog as c

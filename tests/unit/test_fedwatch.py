@@ -120,3 +120,33 @@ def test_two_meetings_in_one_month_end_the_path() -> None:
 def test_what_is_no_price_of_a_contract_is_refused(price: float) -> None:
     with pytest.raises(ValueError, match="no price"):
         rate_path({date(2027, 3, 1): price}, MEETINGS, OBSERVED, RANGE)
+
+
+# A meeting on the first of the month, observed on that day; the rate does not move.
+FIRST = date(2027, 3, 1)
+QUIET = {date(2027, 3, 1): 96.41, date(2027, 4, 1): 96.4}
+
+
+def test_the_rate_before_a_meeting_early_in_a_month_is_the_one_in_force() -> None:
+    solved = rate_path(QUIET, [FIRST], FIRST, RANGE, decided_until=date(2027, 2, 28))
+    published = {date(2027, 2, day): 3.6 for day in range(15, 28)} | {
+        date(2027, 2, 28): 3.5
+    }  # a dip at the month's end
+    pinned = rate_path(QUIET, [FIRST], FIRST, RANGE, decided_until=date(2027, 2, 28), effective_rates=published)
+    assert solved.meetings[0].rate_before_pct == pytest.approx(3.29)  # one hundredth, times thirty-one
+    assert pinned.meetings[0].rate_before_pct == 3.6
+    assert pinned.meetings[0].expected_rate_pct == solved.meetings[0].expected_rate_pct
+
+
+def test_rates_from_before_the_last_decision_or_after_the_day_pin_nothing() -> None:
+    observed = date(2027, 3, 20)
+    others = dict.fromkeys([date(2027, 3, 10), date(2027, 3, 15), date(2027, 3, 21)], 9.9)
+    published = {date(2027, 3, 16): 3.5, date(2027, 3, 17): 3.5}
+    path = rate_path(without(4), MEETINGS, observed, RANGE, effective_rates=published | others)
+    assert path.meetings[0].rate_before_pct == 3.5
+
+
+def test_no_range_below_zero_has_a_probability() -> None:
+    for meeting in rate_path(CURVE, MEETINGS, OBSERVED, (0.0, 0.25)).meetings:
+        assert min(o.target_lower_pct for o in meeting.outcomes) == 0
+        assert sum(o.probability for o in meeting.outcomes) == pytest.approx(1)
