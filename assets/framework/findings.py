@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, NamedTuple
 
+NIGHTLY = "the nightly"
+"""Who holds back, confirms and replaces by itself."""
+
 State = Literal["quarantined", "held", "missing", "kept"]
 
 ORDER: tuple[State, ...] = ("quarantined", "held", "missing", "kept")
@@ -28,6 +31,7 @@ _WORDS = {
     "in another unit or currency",
     "too_large": "replaces a final value that differs by more than corrections do",
     "too_many": "comes in an answer that replaces more final values than corrections do",
+    "held_by_hand": "was taken out by a person",
     "absent": "came empty although it was known; the stored value stays",
     "hole": "has no value although one was due",
     "closure": "has no value for any symbol of the exchange, so either it was closed and its calendar does not know, "

@@ -28,13 +28,13 @@ from assets.framework.judgement import admitted
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
 from assets.framework.step_failure import in_one_sentence
-from assets.upstream import Fetched, Note
+from assets.upstream import Fetched
 
 SQL_FOLDER = Path(__file__).parents[2] / "sql"
-_BOOKKEEPING = {"fetches", "restatements"}  # known.X that are kept beside raw, filled with it
+_BOOKKEEPING = {"fetches", "restatements", "doubts"}  # known.X that are kept beside raw, filled with it
 POOL = "warehouse"  # one writer at a time, whichever run it belongs to
 
-_NOTHING_ASKED = Note("symbols", "the run was restricted to other ids; nothing was asked for, what is stored stays")
+_NOTHING_ASKED = "the run was restricted to other ids; nothing was asked for, what is stored stays"
 _RETRY_INGESTION = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
@@ -140,7 +140,7 @@ def ingest(
             entries = asked(context.resources.asked) if asked else ()
             with in_one_sentence():
                 if asked and not entries:
-                    fetched = Fetched(contract.create_empty(), notes=(_NOTHING_ASKED,))
+                    fetched = Fetched(contract.create_empty())
                 else:
                     fetched = function(**{name: getattr(context.resources, name) for name in resources})
                 missing = {m.id for m in fetched.missing}
@@ -159,6 +159,7 @@ def ingest(
                     "rows_fetched": fetched.rows.height,
                     "rows_quarantined": rows.broken.height,
                     "rows_held": rows.held.height,
+                    **({"asked": _NOTHING_ASKED} if asked and not entries else {}),
                 },
                 check_results=[
                     *checks.of_rows(contract, rows),

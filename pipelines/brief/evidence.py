@@ -12,6 +12,7 @@ from pipelines.brief.charts import Interval, Line, Picture, intervals, lines
 from pipelines.brief.content import HISTORY, Content, NothingToShow, table
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
+from pipelines.published.trust import trust
 from pipelines.published.words import day, number, percent, signed_percent
 
 _VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "unknown": "unknown"}
@@ -140,7 +141,7 @@ def freshness(marts: Marts) -> Content:
         f"{', '.join(stale)}."
     )
     return Content(
-        (said,),
+        (trust(marts).sentence, said),
         table=table(
             "Newest observation of every input, what is late first",
             rows,

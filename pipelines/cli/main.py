@@ -160,6 +160,40 @@ def export(target: Path) -> None:
     typer.echo(f"written: {target}")
 
 
+Why = Annotated[str, typer.Option("--why", help="kept with the decision; say it for whoever finds it")]
+Until = Annotated[str, typer.Option("--until", help="last of several days")]
+
+
+@app.command()
+def hold(series: str, day: str, why: Why, until: Until = "") -> None:
+    """Take a stored value out of everything computed, from now on: SERIES DAY --why TEXT."""
+    from pipelines.cli import decisions
+
+    typer.echo(decisions.hold(_settings(), series, day, until, why))
+
+
+@app.command()
+def release(series: str, day: str, why: Why, until: Until = "") -> None:
+    """Believe a value that is held back or in quarantine, from now on: SERIES DAY --why TEXT."""
+    from pipelines.cli import decisions
+
+    typer.echo(decisions.release(_settings(), series, day, until, why))
+
+
+@app.command()
+def refetch(
+    series: str,
+    since: Annotated[str, typer.Option("--since", help="first day to ask for; without it, all of it")] = "",
+    why: Why = "asked for by hand",
+) -> None:
+    """Ask the source for a series of the catalog again, further back than a night does."""
+    from pipelines.cli import decisions
+
+    settings = _settings()
+    decisions.ask_again(settings, series, since, why)
+    _run(settings, "ingest", only=series)
+
+
 @app.command()
 def drop(table: str) -> None:
     """Remove one derived table, so that the next run may give it another shape."""
@@ -186,14 +220,14 @@ def _settings(overrides: dict[str, str] | None = None) -> Settings:
     return Settings.from_env({**os.environ, **(overrides or {})})
 
 
-def _run(settings: Settings, job: str) -> None:
-    """Run a job and say what came of it; the reason of a failure comes first."""
+def _run(settings: Settings, job: str, only: str = "") -> None:
+    """Run a job and say what came of it; the reason of a failure comes first. only: the one series to ask for."""
     from pipelines.cli.runs import run_job
     from pipelines.cli.terminal import Status
 
     begun = datetime.now(UTC)
     _say(f"{job} on {settings.source} -> {settings.tree}")
-    report = run_job(settings, job)
+    report = run_job(settings, job, only=only)
     took = (datetime.now(UTC) - begun).total_seconds()
     if not report.success:
         for failure in report.failures:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.published.marts import Marts
+from pipelines.published.trust import cautioned
 from pipelines.published.words import day, number, percent, plural, signed, signed_percent
 
 WINDOW = 60  # sessions of the correlation that is quoted
@@ -66,7 +67,7 @@ def read(marts: Marts) -> Reading:
     """The reading of one run."""
     facts = _Facts(marts)
     return Reading(
-        headline=_headline(facts),
+        headline=cautioned(marts, _headline(facts)),
         sentences=tuple(_sentences(facts)),
         figures=tuple(_figures(facts)),
         would_change=tuple(_would_change(facts)),

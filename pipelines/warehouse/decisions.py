@@ -12,11 +12,12 @@ from typing import Any
 
 import duckdb
 
+from assets.contracts import RAW_TABLES
 from assets.framework.contract import RawTable
 from assets.framework.errors import KnownFault
-from assets.framework.registry import raw_tables
+from assets.framework.findings import NIGHTLY
 from pipelines.warehouse.ddl import column_types, listed, literal, quoted
-from pipelines.warehouse.doubts import NIGHTLY, row_key, whose
+from pipelines.warehouse.doubts import row_key, whose
 
 
 class NothingToDecide(KnownFault):
@@ -158,7 +159,7 @@ def requests(connection: duckdb.DuckDBPyConnection, *, into: str) -> dict[str, d
 
 
 def _judged() -> list[type[RawTable]]:
-    return [contract for contract in raw_tables() if contract.door is not None]
+    return [contract for contract in RAW_TABLES if contract.door is not None]
 
 
 def _facts(decision: Decision) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import duckdb
 import polars as pl
 
 from assets.framework.contract import RawTable
-from assets.framework.findings import Finding
+from assets.framework.findings import NIGHTLY, Finding
 from assets.framework.rows import Rows
 from pipelines.warehouse.ddl import literal, quoted
 from pipelines.warehouse.revisions import Fetch
@@ -41,7 +41,6 @@ _REQUESTS = {
 _LINES = {
     "table_name": "varchar", "position": "bigint", "weight": "bigint", "line": "varchar", "noted_on": "date",
 }  # fmt: skip
-NIGHTLY = "the nightly"
 
 
 def create_quarantine(connection: duckdb.DuckDBPyConnection, database: str) -> None:

@@ -1,12 +1,51 @@
--- Grain: one row per value that was not believed, or that a person decided about, as far as the as-of day knows of it.
--- Why here: the mart data_quality and the reading speak of these values; raw and the quarantine keep them apart.
-with doubts as (
+-- Grain: one row per value that was not believed at once, per night on which a series was restated, per decision of a
+-- person, as far as the as-of day knows of it.
+-- Why here: the mart data_quality speaks of these; raw, the quarantine and the holds keep them apart.
+with final_bars as (
     select
-        split_part(q.table_name, '.', 2) as raw_table,
+        symbol,
+        date,
+        revision,
+        fetched_on,
+        row_number() over (partition by symbol, date order by revision) as final_number
+    from raw.price_bars
+    where not provisional
+),
+
+observations as (
+    select
+        series_id,
+        date,
+        coalesce(realtime_start, fetched_on) as known_on,
+        row_number() over (partition by series_id, date order by realtime_start, revision) as number
+    from raw.macro_observations
+),
+
+restated as (
+    select
+        symbol as series,
+        fetched_on as known_on,
+        date as day
+    from final_bars
+    where
+        final_number > 1
+        and (symbol, date, revision) not in (select (h.series, h.day, h.revision) from ops.holds as h)
+    union all
+    select
+        series_id,
+        known_on,
+        date
+    from observations
+    where number > 1
+),
+
+doubts as (
+    select
         q.series,
         q.day,
         'quarantined' as state,
         q.rule,
+        1 as affected,
         q.value,
         q.was,
         q.expected_low,
@@ -21,11 +60,11 @@ with doubts as (
     where q.series is not null
     union all
     select
-        h.table_name,
         h.series,
         h.day,
         'held',
         h.rule,
+        1,
         h.value,
         h.was,
         null,
@@ -37,14 +76,14 @@ with doubts as (
         h.released_by,
         h.released_why
     from ops.holds as h
-    where h.rule <> 'released' -- what came out of quarantine stands above
+    where h.rule <> 'released' -- came out of quarantine, and stands above
     union all
     select
-        null,
         r.series,
         r.since,
         'asked_again',
         'asked_again',
+        1,
         null,
         null,
         null,
@@ -56,14 +95,34 @@ with doubts as (
         r.asked_by,
         'fetched'
     from ops.requests as r
+    union all
+    select
+        t.series,
+        max(t.day),
+        'restated',
+        'restated',
+        count(*),
+        null,
+        null,
+        null,
+        null,
+        'known values from ' || min(t.day)::varchar || ' on were replaced',
+        t.known_on,
+        null,
+        t.known_on,
+        null,
+        'corrections of this size are believed at once'
+    from restated as t
+    where t.known_on > getvariable('as_of')::date - 365
+    group by t.series, t.known_on
 )
 
 select
-    raw_table,
     series,
     day,
     state,
     rule,
+    affected,
     value,
     was,
     expected_low,
