@@ -13,8 +13,8 @@ from typing import Protocol
 import polars as pl
 
 from assets.catalog import Futures, Series, Symbol
+from assets.door.findings import Finding
 from assets.framework.errors import KnownFault
-from assets.framework.findings import Finding
 
 Watermarks = Mapping[str, date]
 """Last stored date per symbol or series; an id that is absent has never been fetched."""

@@ -2,7 +2,7 @@
 
 Here: series held against their own past, bars against themselves. Not here: values that replace earlier ones
 (quant.restatements), which limits a table declares (assets.contracts.raw), what happens to what is not believed
-(assets.framework.door).
+(assets.door.rules).
 
 The yardstick is the series' own: a scale is the larger of 1.4826 times the median and 1.2533 times the mean of its
 last moves that were not zero (252 and 20 of them), so it neither grows with one crash nor stays small in a crisis. A
@@ -33,6 +33,8 @@ LEAST = 8  # moves before a step of a power of ten can be told
 ENOUGH = 20  # moves before anything else can
 _OF_NORMAL = (1.4826, 1.2533)  # median and mean of absolute normal moves -> standard deviation
 _NEAR_A_POWER = 0.1  # of ten, in decimal logarithms: a day's move of 25% still leaves it recognizable
+_FAR = 2.0  # scales, for a day on which standing still is odd
+_LEAST_POWER = (1 - _NEAR_A_POWER) * np.log(10)
 _BACK, _STAYS = 0.25, 0.5  # shares of a move that are left after it went back, or gone where it stays
 
 Rule = Literal["unit_step", "enormous", "unexplained", "spike"]
@@ -42,10 +44,10 @@ Rule = Literal["unit_step", "enormous", "unexplained", "spike"]
 class Limits:
     """How far a move may go before it is not believed, in scales of its own series.
 
-    unit_step: for a step that is a power of ten. enormous: whatever else moved, where it is also `beyond` times the
-    largest move so far. unexplained: per scale that the most moved other series moved that day, where no later value
-    confirms it; alone: the same where nothing else was observed. spike: like unexplained, where the next value takes
-    it back. None: other series explain nothing here.
+    unit_step: for a step that is a power of ten and larger than any before, in differences alone. enormous: whatever
+    else moved, where it is also `beyond` times the largest move so far. unexplained: per scale that the most moved
+    other series moved that day, where no later value confirms it; None: other series explain nothing here. alone: the
+    same where nothing else was observed. spike: like unexplained, where the next value takes it back.
     """
 
     unit_step: float = 8.0
@@ -118,6 +120,10 @@ class Moves:
             if row + 1 < len(moves) and self.start[row + 1] <= row:
                 moves[row + 1] = np.nan
 
+    def in_differences(self, row: int, reference: float) -> float:
+        """How far a value is from a reference, in scales of the differences alone."""
+        return float(abs(self.value[row] - reference) / self.scale(row, logs=False))
+
     def measure(self, row: int, reference: float) -> tuple[float, float]:
         """How far a value is from a reference, in scales: the lesser of differences and logarithms; and their record.
 
@@ -154,6 +160,14 @@ def implausible(series: IntArray, day: IntArray, value: FloatArray, judged: Bool
     the next. Returns verdicts in order of rows.
     """
     return _Walk(series, day, value, judged, limits).verdicts()
+
+
+def unmoved(series: IntArray, day: IntArray, value: FloatArray, judged: BoolArray, limits: Limits) -> list[int]:
+    """Rows of newest values that stand still on a day on which most other series moved by two scales or more.
+
+    Arguments as of `implausible`.
+    """
+    return _Walk(series, day, value, judged, limits).unmoved()
 
 
 class _Walk:
@@ -202,7 +216,7 @@ class _Walk:
         with np.errstate(divide="ignore", invalid="ignore"):
             by_difference = np.abs(moves.difference) / moves.at_least(logs=False) >= least
             in_logs = np.abs(moves.log) / moves.at_least(logs=True)
-        by_log = ~(in_logs < least)
+        by_log = ~(in_logs < least) | (np.abs(moves.log) > _LEAST_POWER)
         return np.flatnonzero(self._judged & by_difference & by_log).tolist()
 
     def _judge(self, row: int, reference: float) -> Verdict | None:
@@ -211,7 +225,7 @@ class _Walk:
         if known < LEAST or value == reference:
             return None
         size, beyond = moves.measure(row, reference)
-        if size >= limits.unit_step and self._is_power_of_ten(row, reference):
+        if self._is_power_of_ten(row, reference) and moves.in_differences(row, reference) >= limits.unit_step:
             return self._verdict(row, "unit_step", reference, limits.unit_step)
         if known < ENOUGH:
             return None
@@ -239,12 +253,20 @@ class _Walk:
         move = abs(value - reference)
         return bool(abs(following - reference) < _BACK * move), bool(abs(following - value) < _STAYS * move)
 
+    def unmoved(self) -> list[int]:
+        """Judged last values that are exactly the one before although most other series of the day moved far."""
+        ends = np.append(self._series[1:] != self._series[:-1], True)[: len(self._series)]
+        same = np.flatnonzero(self._judged & ends & (self._moves.difference == 0)).tolist()
+        return [row for row in same if np.median(self._sizes_of_others(row) or [0.0]) >= _FAR]
+
     def _others(self, row: int) -> float | None:
         """The size of the largest believable move of another series that day; None where there is none."""
+        return max(self._sizes_of_others(row), default=None)
+
+    def _sizes_of_others(self, row: int) -> list[float]:
         begin, end = np.searchsorted(self._days, [self._day[row], self._day[row] + 1])
         others = [int(r) for r in self._by_day[begin:end] if self._series[r] != self._series[row]]
-        sizes = [size for size in map(self._own_size, others) if size < self._limits.enormous]
-        return max(sizes, default=None)
+        return [size for size in map(self._own_size, others) if size < self._limits.enormous]
 
     def _is_power_of_ten(self, row: int, reference: float) -> bool:
         """Ten, a hundred, a thousand times more or less, give or take a large day's move, and as never before."""
@@ -252,7 +274,7 @@ class _Walk:
         if value <= 0 or reference <= 0:
             return False
         power = float(np.log10(value / reference))
-        near = abs(power) >= 0.5 and abs(power - round(power)) <= _NEAR_A_POWER
+        near = round(power) != 0 and abs(power - round(power)) <= _NEAR_A_POWER
         return near and abs(np.log(value / reference)) > self._moves.largest(row, logs=True)
 
     def _own_size(self, row: int) -> float:
@@ -343,6 +365,23 @@ def unusual_weekdays(series: IntArray, day: IntArray, judged: BoolArray, *, leas
             else:
                 usual.append(int(weekday[row]))
     return unusual
+
+
+def never_repeats(series: IntArray, value: FloatArray, judged: BoolArray, *, least: int = 50) -> list[int]:
+    """Rows that repeat the value before although none of the `least` to 252 values before them did.
+
+    series: int64[T], non-decreasing; value: float64[T], no NaN, in order of days; judged: bool[T].
+    """
+    same = np.append(False, (value[1:] == value[:-1]) & (series[1:] == series[:-1]))[: len(value)]
+    so_far = np.cumsum(same)
+    start = np.maximum.accumulate(
+        np.where(np.append(True, series[1:] != series[:-1])[: len(value)], np.arange(len(value)), 0)
+    )
+    return [
+        row
+        for row in np.flatnonzero(same & judged).tolist()
+        if row - start[row] > least and so_far[row - 1] == so_far[max(start[row], row - LONG)]
+    ]
 
 
 def _stretches(series: IntArray) -> Iterator[tuple[int, int]]:

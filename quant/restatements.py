@@ -1,7 +1,7 @@
 """Restatements: is a value that replaces an earlier one a correction, or damage?
 
 Here: the values of one series that came again and differ, judged together. Not here: values that come for the first
-time (quant.plausibility), what is done with the judgement (assets.framework.door).
+time (quant.plausibility), what is done with the judgement (assets.door.rules).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Contracts of the raw layer: what upstreams said, in upstream's words and units.
 
 Here: the columns a source must deliver, and what their values are held against. Not here: the judging
-(assets.framework.judgement), revision bookkeeping (pipelines.warehouse), cleaning (assets.core).
+(assets.door.judgement), revision bookkeeping (pipelines.warehouse), cleaning (assets.core).
 
 The limits were measured on all history at hand (prices since 1927, macro series since 1954), night by night: nothing
 real came nearer to one of them than the figure in brackets beside it.
@@ -12,8 +12,8 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
+from assets.door.rules import Door
 from assets.framework.contract import RawTable, number
-from assets.framework.door import Door
 from quant.plausibility import Limits
 
 TRADED = Limits(unexplained=12.0)  # [5.6 scales per scale of the others, gold on 2001-05-18 and its like]
@@ -61,12 +61,19 @@ class FuturesSettlements(RawTable):
     """The settlement of one futures contract on one day; a price of an unfinished day is provisional."""
 
     may_be_empty = True
-    door = Door(series="contract", day="date", values=("settlement",), limits=TRADED)
+    door = Door(
+        series="contract",
+        day="date",
+        values=("settlement",),
+        limits=TRADED,
+        fixed=("root", "delivery_month"),
+        together=True,
+    )
     contract = dy.String(primary_key=True, description="symbol at the source, for example ZQZ25.CBT")
     date = dy.Date(primary_key=True, description="exchange session")
     root = dy.String(description="catalog id of the family")
     delivery_month = dy.Date(description="first day of the delivery month")
-    settlement = number("index points", "daily settlement: 100 minus the average rate in percent", min=0, max=101)
+    settlement = number("index points", "daily settlement: 100 minus the average rate in percent", min=75, max=101)
     provisional = dy.Bool(description="the day was not over when it was fetched; never leaves raw")
 
 
@@ -101,6 +108,7 @@ class TreasuryOperations(RawTable):
         kind="levels",
         times=4.0,  # [below 2]
         usual=0.1,
+        fixed=("operation_date", "operation_type"),
     )
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
     operation_date = dy.Date(description="day of the operation; its result is public the same day")
@@ -122,6 +130,7 @@ class FundFlows(RawTable):
         kind="levels",
         times=20.0,  # [11.3, BTCW on 2024-08-08]
         settles=2,
+        together=True,
     )
     fund = dy.String(primary_key=True, description="ticker, or TOTAL")
     date = dy.Date(primary_key=True, description="trading day of the flow")

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 from assets.catalog import Catalog, Futures, Series, Symbol
+from assets.door.findings import ORDER
 from assets.framework.contract import RawTable, Table
-from assets.framework.findings import ORDER
 from assets.framework.rows import Rows
 from assets.upstream import Missing
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import dataframely as dy
 import polars as pl
 
+from assets.door.rules import Door
 from assets.framework.chart import Chart
-from assets.framework.door import Door
 
 
 class Table(dy.Schema):

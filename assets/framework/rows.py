@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from assets.door.findings import Finding
 from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
-from assets.framework.findings import Finding
 
 
 class ContractError(KnownFault, ValueError):

@@ -22,9 +22,9 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from sqlglot import exp
 
 from assets.catalog import Catalog, Futures, Series, Symbol
+from assets.door.judgement import admitted
 from assets.framework import checks
 from assets.framework.contract import Mart, RawTable, Table
-from assets.framework.judgement import admitted
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
 from assets.framework.step_failure import in_one_sentence

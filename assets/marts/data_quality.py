@@ -1,7 +1,7 @@
 """What was not believed at once, is missing, or was decided by a person.
 
 Here: the doubts kept beside raw and the days without a bar, as one table. Not here: the judging
-(assets.framework.judgement), which days are gaps (assets.raw.gaps).
+(assets.door.judgement), which days are gaps (assets.raw.gaps).
 """
 
 from __future__ import annotations

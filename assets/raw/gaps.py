@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from assets.catalog import Symbol
-from assets.framework.findings import Finding
+from assets.door.findings import Finding
 from quant.sessions import nyse_sessions
 
 NIGHTLY = timedelta(days=30)  # gaps so new are asked for every night

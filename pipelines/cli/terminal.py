@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.framework.findings import NIGHTLY
+from assets.door.findings import NIGHTLY
 from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read

@@ -11,8 +11,8 @@ import polars as pl
 
 from assets.catalog import Catalog
 from assets.contracts import CONTRACTS
+from assets.door.findings import NOTE, Line, lines
 from assets.framework.contract import RawTable, Table
-from assets.framework.findings import NOTE, Line, lines
 from assets.framework.rows import Rows
 from assets.framework.step_failure import in_one_sentence
 from assets.upstream import Upstream

@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 
 from assets.contracts import RAW_TABLES
+from assets.door.findings import NIGHTLY
 from assets.framework.contract import RawTable
 from assets.framework.errors import KnownFault
-from assets.framework.findings import NIGHTLY
 from pipelines.warehouse.ddl import column_types, listed, literal, quoted
 from pipelines.warehouse.doubts import row_key, whose
 

@@ -1,7 +1,7 @@
 """What is not believed: rows in quarantine, and revisions that are held back.
 
 Here: their tables, what a fetch enters and what it ends, reading what is open. Not here: why a value is doubted
-(assets.framework.judgement), what people decide about it (pipelines.warehouse.decisions), what is known in spite of it
+(assets.door.judgement), what people decide about it (pipelines.warehouse.decisions), what is known in spite of it
 (pipelines.warehouse.known).
 
 A row in quarantine never was in raw; its payload is kept, and it ends when another answer takes its place or when
@@ -16,8 +16,8 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from assets.door.findings import NIGHTLY, Finding
 from assets.framework.contract import RawTable
-from assets.framework.findings import NIGHTLY, Finding
 from assets.framework.rows import Rows
 from pipelines.warehouse.ddl import literal, quoted
 from pipelines.warehouse.revisions import Fetch

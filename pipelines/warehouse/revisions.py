@@ -12,8 +12,8 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from assets.door.columns import RELATIVE_TOLERANCE
 from assets.framework.contract import RawTable, Table
-from assets.framework.judgement import RELATIVE_TOLERANCE
 from pipelines.warehouse.ddl import listed, quoted
 
 

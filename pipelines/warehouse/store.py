@@ -15,9 +15,9 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from assets.door.findings import Finding
 from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
-from assets.framework.findings import Finding
 from assets.framework.rows import Rows
 from pipelines.warehouse import decisions, doubts
 from pipelines.warehouse.ddl import column_definitions, column_types, listed, literal, table_name

@@ -1,6 +1,6 @@
 """What a person should know about single values, in words that name series, day, value, reason and remedy.
 
-Here: one finding, and many findings as few lines. Not here: what is looked for (assets.framework.door,
+Here: one finding, and many findings as few lines. Not here: what is looked for (assets.door.rules,
 assets.raw.holes), where the lines are shown (pipelines).
 """
 
@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple
 NIGHTLY = "the nightly"
 """Who holds back, confirms and replaces by itself."""
 
-State = Literal["quarantined", "held", "missing", "kept"]
+State = Literal["quarantined", "held", "missing", "noted", "kept"]
 
-ORDER: tuple[State, ...] = ("quarantined", "held", "missing", "kept")
-"""Most important first: not believed, waiting for a second answer, not there, put right by itself."""
+ORDER: tuple[State, ...] = ("quarantined", "held", "missing", "noted", "kept")
+"""Most important first: not believed, waiting for a second answer, not there, odd but believed, put right by itself."""
 
 _WORDS = {
     "unit_step": "is a power of ten away from the value before it",
@@ -32,6 +32,12 @@ _WORDS = {
     "too_large": "replaces a final value that differs by more than corrections do",
     "too_many": "comes in an answer that replaces more final values than corrections do",
     "held_by_hand": "was taken out by a person",
+    "another_fact": "comes with another day or kind than it was known with",
+    "repeated_day": "comes on a day on which every series repeats the day before",
+    "empty": "came empty although the day before had it",
+    "repeats": "repeats the value before in a series that never does",
+    "unmoved": "repeats the value before on a day on which most others moved far",
+    "left_out": "has no value on a day on which the others have one",
     "absent": "came empty although it was known; the stored value stays",
     "hole": "has no value although one was due",
     "closure": "has no value for any symbol of the exchange, so either it was closed and its calendar does not know, "
@@ -44,9 +50,13 @@ _REMEDIES: dict[State, str] = {
     "believes it now",
     "missing": "It is asked for again every night for 30 days, then weekly for a year; "
     "`recouple refetch {series} --since {day}` asks now",
+    "noted": "It is believed; `recouple hold {series} {day} --why TEXT` takes it out",
     "kept": "Nothing to do",
 }
 _REMEDIES_OF_RULES = {
+    "held_by_hand": "It stays out until `recouple release {series} {day} --why TEXT`, or until another value comes",
+    "empty": "Nothing is computed from it; the next nights ask again",
+    "left_out": "It is asked for again with the next nights",
     "closure": "If the exchange was closed, acknowledge {series} {day} in assets/catalog.toml; until then it is asked "
     "for again",
 }

@@ -1,6 +1,6 @@
 """What the values of a raw table are held against before they are stored.
 
-Here: the words a contract says it in. Not here: the judging (assets.framework.judgement), when a value is implausible
+Here: the words a contract says it in. Not here: the judging (assets.door.judgement), when a value is implausible
 (quant.plausibility, quant.restatements).
 """
 
@@ -21,7 +21,8 @@ class Door:
     a path. times: of levels, the largest size so far. bar: columns that belong to the first value's bar, within so
     many `bar_scales` of it. usual: the largest change of a known value that needs no second look, in scales of a path
     or as a share of a level; handful: the largest number of such changes in one answer. settles: newest days of a
-    series that its publisher still fills in.
+    series that its publisher still fills in. fixed: columns that never change once they are known. together: the
+    series come in one answer, or on the same days.
     """
 
     series: str
@@ -35,3 +36,5 @@ class Door:
     usual: float = 0.25
     handful: int = 3
     settles: int = 0
+    fixed: tuple[str, ...] = ()
+    together: bool = False
