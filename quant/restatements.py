@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 FEW = 3  # values that differ before a common factor can be told from a coincidence
 _ALIKE = 0.01  # spread of the factors, as a share of the common one
 _ROUNDING = 1e-4  # of the factors of a price quoted to the cent
-_DIVIDEND = (0.5, 1.02)  # one dividend, or the correction of one, moves an adjusted close by a factor within
+_DIVIDEND = (0.9, 1.001)  # one dividend, or the correction of one, moves an adjusted close by a factor within
 
 Judgement = Literal["usual", "explained", "another_unit", "too_many", "too_large"]
 
