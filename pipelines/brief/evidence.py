@@ -13,6 +13,7 @@ from pipelines.brief.content import HISTORY, Content, NothingToShow, table
 from pipelines.published import words
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
+from pipelines.published.trust import trust
 from pipelines.published.words import day, number, percent, signed_percent
 
 _VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "unknown": "unknown"}
@@ -142,7 +143,7 @@ def freshness(marts: Marts) -> Content:
         f"{', '.join(stale)}."
     )
     return Content(
-        (said,),
+        (trust(marts).sentence, said),
         table=table(
             "Newest observation of every input, what is late first",
             rows,
