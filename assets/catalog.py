@@ -155,6 +155,19 @@ class CrossCheck(Entry):
         return {id for side in (self.left, self.right) for _, id in self.terms(side)}
 
 
+class Acknowledged(Entry):
+    """An oddity that somebody has looked at: it stays in the tables and is not told of again."""
+
+    series: str = Field(min_length=1)
+    first: date
+    last: date | None = None
+    reason: str = Field(min_length=10)
+
+    def covers(self, series: str, day: date) -> bool:
+        """It speaks of this value."""
+        return series == self.series and self.first <= day <= (self.last or self.first)
+
+
 class Catalog(Entry):
     """All entries, in the order of the file."""
 
@@ -164,6 +177,11 @@ class Catalog(Entry):
     futures: tuple[Futures, ...] = ()
     pair: tuple[Pair, ...]
     cross_check: tuple[CrossCheck, ...] = ()
+    acknowledged: tuple[Acknowledged, ...] = ()
+
+    def acknowledges(self, series: str, day: date) -> str | None:
+        """Why an oddity of this series and day is not told of; None where it is."""
+        return next((entry.reason for entry in self.acknowledged if entry.covers(series, day)), None)
 
     def fetched(self) -> tuple[Symbol | Series | Futures, ...]:
         """Everything that is asked of an upstream by its id."""

@@ -6,13 +6,14 @@ Here: the questions assets ask and the shape of the answers. Not here: any answe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
 import polars as pl
 
 from assets.catalog import Futures, Series, Symbol
+from assets.door.findings import Finding
 from assets.framework.errors import KnownFault
 
 Watermarks = Mapping[str, date]
@@ -55,11 +56,17 @@ class Note:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a source delivered: rows in the columns of the raw contract, what it could not deliver, what was odd."""
+    """What a source delivered: rows in the columns of the raw contract, what it could not deliver, what was odd.
+
+    splits: ratios that the source itself reports for a series, new shares per old. findings: what is known to be odd
+    about single days.
+    """
 
     rows: pl.DataFrame
     missing: tuple[Missing, ...] = ()
     notes: tuple[Note, ...] = ()
+    splits: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 class PriceSource(Protocol):

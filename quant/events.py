@@ -143,20 +143,6 @@ def _column_means(values: FloatArray) -> FloatArray:
     return means
 
 
-def resampled_days(length: int, block: int, replications: int, seed: int) -> FloatArray:
-    """How often each of `length` days is drawn in each replication of the stationary bootstrap.
-
-    Blocks have geometric lengths of mean `block` (Politis & Romano 1994), wrapped around the end, drawn by
-    arch.bootstrap. Returns whole numbers as float64[replications, length], ready to weigh days with; each row sums to
-    `length`. The same seed gives the same days.
-    """
-    from arch.bootstrap import StationaryBootstrap  # here: it loads statsmodels, which nothing else needs
-
-    bootstrap = StationaryBootstrap(block, np.arange(length), seed=np.random.default_rng(seed))
-    draws = (days for (days,), _ in bootstrap.bootstrap(replications))
-    return np.stack([np.bincount(days, minlength=length) for days in draws]).astype(np.float64)
-
-
 def effective_hits(rows: IntArray, horizon: int) -> float:
     """How many independent events say as much about a hit rate as these, whose outcomes overlap; 0 for none.
 
@@ -205,7 +191,7 @@ def event_mean_interval(
     """Bootstrap interval of the mean outcome on event days, no tighter than its effective number of events allows.
 
     outcome: float64[T], returns over `horizon` sessions, NaN where unknown; events: bool[T]; days: float64[B, T] from
-    `resampled_days`, with blocks at least as long as the horizon, so that overlapping outcomes are drawn together.
+    quant.bootstrap, with blocks at least as long as the horizon, so that overlapping outcomes are drawn together.
     Replications that draw no event are left out. Few events resampled vary less than few events do: where a t interval
     on their effective number (Kish 1965, outcomes correlated by the share of sessions in common) is wider than a normal
     one with the bootstrap's deviation, the percentiles are stretched about the mean by that ratio. On simulated markets

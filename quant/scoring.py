@@ -34,7 +34,7 @@ def skill_interval(
 ) -> tuple[float, float]:
     """Percentile interval of `skill` over resampled days.
 
-    losses, reference: float64[T]; days: float64[B, T], how often each day is drawn, from `quant.events.resampled_days`
+    losses, reference: float64[T]; days: float64[B, T], how often each day is drawn, from `quant.bootstrap`
     with blocks at least as long as the forecasts' horizon, since neighbouring forecasts share most of their outcome.
     """
     below = days @ reference

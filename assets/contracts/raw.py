@@ -1,7 +1,10 @@
 """Contracts of the raw layer: what upstreams said, in upstream's words and units.
 
-Here: the columns a source must deliver. Not here: revision bookkeeping (pipelines.warehouse.store), cleaning
-(assets.core).
+Here: the columns a source must deliver, and what their values are held against. Not here: the judging
+(assets.door.judgement), revision bookkeeping (pipelines.warehouse), cleaning (assets.core).
+
+The limits were measured on all history at hand (prices since 1927, macro series since 1954), night by night: nothing
+real came nearer to one of them than the figure in brackets beside it.
 """
 
 from __future__ import annotations
@@ -9,13 +12,26 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
+from assets.door.rules import Door
 from assets.framework.contract import RawTable, number
+from quant.plausibility import Limits
+
+TRADED = Limits(unexplained=12.0)  # [5.6 scales per scale of the others, gold on 2001-05-18 and its like]
+PUBLISHED = Limits()  # [41 scales, once, and no more than 4 times its largest move: SOFR on 2019-09-17]
 
 
 class PriceBars(RawTable):
     """One daily bar of one symbol as its source gave it; a bar of an unfinished day is provisional."""
 
     subject = "prices"
+    door = Door(
+        series="symbol",
+        day="date",
+        values=("close", "adj_close"),
+        limits=TRADED,
+        bar=("open", "high", "low"),
+        bar_scales=20.0,  # [11.2, the low of HYG on 2010-05-06]
+    )
     symbol = dy.String(primary_key=True, description="catalog id")
     date = dy.Date(primary_key=True, description="exchange session, or UTC day for crypto")
     open = number("catalog unit", "first price of the day", nullable=True)
@@ -47,11 +63,19 @@ class FuturesSettlements(RawTable):
 
     subject = "policy"
     may_be_empty = True
+    door = Door(
+        series="contract",
+        day="date",
+        values=("settlement",),
+        limits=TRADED,
+        fixed=("root", "delivery_month"),
+        together=True,
+    )
     contract = dy.String(primary_key=True, description="symbol at the source, for example ZQZ25.CBT")
     date = dy.Date(primary_key=True, description="exchange session")
     root = dy.String(description="catalog id of the family")
     delivery_month = dy.Date(description="first day of the delivery month")
-    settlement = number("index points", "daily settlement: 100 minus the average rate in percent", min=0, max=101)
+    settlement = number("index points", "daily settlement: 100 minus the average rate in percent", min=75, max=101)
     provisional = dy.Bool(description="the day was not over when it was fetched; never leaves raw")
 
 
@@ -59,6 +83,7 @@ class MacroObservations(RawTable):
     """One observation of one macro series, in the unit it is published in, by vintage where vintages are known."""
 
     subject = "macro"
+    door = Door(series="series_id", day="date", values=("value",), limits=PUBLISHED)
     series_id = dy.String(description="catalog id")
     date = dy.Date(description="the day or period the value speaks of, as the publisher dates it")
     realtime_start = dy.Date(nullable=True, description="first day this value was public; null: not recorded")
@@ -80,6 +105,15 @@ class TreasuryOperations(RawTable):
 
     subject = "balance_sheet"
     may_be_empty = True
+    door = Door(
+        series="operation_type",
+        day="operation_date",
+        values=("accepted_usd_bn", "submitted_usd_bn"),
+        kind="levels",
+        times=4.0,  # [below 2]
+        usual=0.1,
+        fixed=("operation_date", "operation_type"),
+    )
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
     operation_date = dy.Date(description="day of the operation; its result is public the same day")
     settlement_date = dy.Date(nullable=True, description="day the securities change hands")
@@ -94,6 +128,15 @@ class FundFlows(RawTable):
 
     subject = "flows"
     may_be_empty = True
+    door = Door(
+        series="fund",
+        day="date",
+        values=("net_flow_usd_mn",),
+        kind="levels",
+        times=20.0,  # [11.3, BTCW on 2024-08-08]
+        settles=2,
+        together=True,
+    )
     fund = dy.String(primary_key=True, description="ticker, or TOTAL")
     date = dy.Date(primary_key=True, description="trading day of the flow")
     net_flow_usd_mn = number("USD mn", "creations minus redemptions")

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from assets.catalog import Futures, Series, Symbol
+from assets.catalog import Catalog, Futures, Series, Symbol
+from assets.door.findings import ORDER
 from assets.framework import rule_checks
 from assets.framework.contract import RawTable, Table
 from assets.framework.rows import Rows
 from assets.upstream import Missing
 
 AS_EXPECTED = "all_is_as_expected"
+BELIEVED = "everything_is_believed"
 _RAW_TOLERANCE = 0.05  # upstreams send a bad row now and then; a flood of them means something else is wrong
 
 
@@ -39,6 +41,15 @@ def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
                 description="Everything asked for came; what is required stops the run, what is optional warns.",
             )
         )
+    if issubclass(contract, RawTable) and contract.door is not None:
+        named.append(
+            dg.AssetCheckSpec(
+                BELIEVED,
+                asset=key,
+                description="No value is implausible, restated beyond what corrections do, or missing; where one is, "
+                "it is kept out of everything computed, and the run says which.",
+            )
+        )
     if contract.has_concerns():
         named.append(
             dg.AssetCheckSpec(
@@ -52,13 +63,13 @@ def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
 
 def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
     """Judge a table's rows: any broken row of a derived table is an error, of a raw table only a flood of them."""
-    total = rows.good.height + rows.broken.height
+    broken, total = rows.against_contract, rows.good.height + rows.broken.height
     tolerated = _RAW_TOLERANCE * total if issubclass(contract, RawTable) else 0
     results = [
         dg.AssetCheckResult(
             check_name="contract_holds",
-            passed=rows.broken.is_empty(),
-            severity=dg.AssetCheckSeverity.ERROR if rows.broken.height > tolerated else dg.AssetCheckSeverity.WARN,
+            passed=broken.is_empty(),
+            severity=dg.AssetCheckSeverity.ERROR if broken.height > tolerated else dg.AssetCheckSeverity.WARN,
             description=_in_words(rows),
             metadata={
                 "rows_kept": rows.good.height,
@@ -93,11 +104,33 @@ def of_arrival(asked: Sequence[Futures | Symbol | Series], missing: Sequence[Mis
     )
 
 
+def of_belief(contract: type[RawTable], rows: Rows, catalog: Catalog) -> list[dg.AssetCheckResult]:
+    """Judge what was kept out, held back or missing, but for what somebody has explained."""
+    if contract.door is None:
+        return []
+    told = [f for f in rows.findings if f.state != "kept" and catalog.acknowledges(f.series, f.day) is None]
+    counts = {state: [f.series for f in told if f.state == state] for state in ORDER}
+    said = [
+        f"{len(series):,} {state} ({', '.join(sorted(set(series))[:5])})" for state, series in counts.items() if series
+    ]
+    return [
+        dg.AssetCheckResult(
+            check_name=BELIEVED,
+            passed=not told,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="; ".join(said) or "everything that came is believed",
+            metadata={state: len(series) for state, series in counts.items()},
+        )
+    ]
+
+
 def _in_words(rows: Rows) -> str:
-    if rows.broken.is_empty():
+    broken = rows.against_contract
+    if broken.is_empty():
         return f"all {rows.good.height:,} rows keep every rule"
-    broken = ", ".join(f"{rule} ({number})" for rule, number in rows.counts().items())
-    return f"{rows.broken.height:,} of {rows.good.height + rows.broken.height:,} rows are in quarantine: {broken}"
+    counts = broken.group_by("rule").len().sort("rule").iter_rows()
+    rules = ", ".join(f"{rule} ({number})" for rule, number in counts)
+    return f"{broken.height:,} of {rows.good.height + rows.broken.height:,} rows are in quarantine: {rules}"
 
 
 def _examples(rows: Rows) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import dataframely as dy
 import polars as pl
 
+from assets.door.rules import Door
 from assets.framework.chart import Chart
 
 
@@ -69,9 +70,13 @@ class Table(dy.Schema):
 
 
 class RawTable(Table):
-    """Append-only history of what an upstream said; the warehouse adds revision, fetched_at and fetched_on."""
+    """Append-only history of what an upstream said; the warehouse adds revision, fetched_at and fetched_on.
+
+    door: what its values are held against before they are stored; None where nothing can be said.
+    """
 
     layer: ClassVar[str] = "raw"
+    door: ClassVar[Door | None] = None
 
 
 class CoreTable(Table):

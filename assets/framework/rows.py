@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from assets.framework.contract import Table
+from assets.door.findings import Finding
+from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
 
 
@@ -20,15 +21,25 @@ class ContractError(KnownFault, ValueError):
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows on their way into a table."""
+    """Rows on their way into a table.
+
+    Of raw tables only: `broken` says besides whose value of when it is (series, day), what was odd (field, value, was,
+    expected_low, expected_high, reason); held names those of the good rows that wait for a second answer, by key;
+    fetched are the series an upstream answered for, new rows or none; findings and notes are what a person should
+    know, of single values and of the answer.
+    """
 
     good: pl.DataFrame
     broken: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"rule": pl.String, "payload": pl.String}))
-    fetched: tuple[str, ...] = ()  # raw only: the series an upstream answered for, new rows or none
+    fetched: tuple[str, ...] = ()
+    held: pl.DataFrame = field(default_factory=pl.DataFrame)
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
-    def counts(self) -> dict[str, int]:
-        """Broken rows per rule."""
-        return dict(self.broken.group_by("rule").len().sort("rule").iter_rows())
+    @property
+    def against_contract(self) -> pl.DataFrame:
+        """Of the broken rows, those that break a rule of the contract; the others keep it and are not believed."""
+        return self.broken.filter(pl.col("reason").is_null()) if "reason" in self.broken.columns else self.broken
 
 
 def hold_to_contract(contract: type[Table], frame: pl.DataFrame, fetched: tuple[str, ...] = ()) -> Rows:
@@ -59,12 +70,18 @@ def _with_promised_columns(contract: type[Table], frame: pl.DataFrame) -> pl.Dat
 
 
 def _broken(contract: type[Table], details: pl.DataFrame) -> pl.DataFrame:
-    """One row per row that breaks a rule: the first rule it breaks, the row itself as JSON."""
+    """One row per row that breaks a rule: the first rule it breaks, the row itself as JSON, of raw also whose it is."""
     columns = contract.column_names()
-    texts = [pl.col(c) if details.schema[c].is_nested() else pl.col(c).cast(pl.String) for c in columns]
     rules = [name for name in details.columns if name not in columns]
     first = pl.coalesce(pl.when(pl.col(r).cast(pl.String) == "invalid").then(pl.lit(r)) for r in rules)
-    return details.select(
-        rule=first,
-        payload=pl.struct(texts).struct.json_encode(),
-    )
+    door = contract.door if issubclass(contract, RawTable) else None
+    whose = {} if door is None else {"series": door.series, "day": door.day}
+    return details.select(rule=first, payload=payload_of(contract), **whose)
+
+
+def payload_of(contract: type[Table]) -> pl.Expr:
+    """A row as JSON, every value as text but those that hold others."""
+    columns = contract.columns()
+    nested = {name for name, spec in columns.items() if spec.dtype.is_nested()}
+    texts = [pl.col(c) if c in nested else pl.col(c).cast(pl.String) for c in columns]
+    return pl.struct(texts).struct.json_encode().alias("payload")

@@ -24,18 +24,19 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from sqlglot import exp
 
 from assets.catalog import Catalog, Futures, Series, Symbol
+from assets.door.judgement import admitted
 from assets.framework import checks, lineage
 from assets.framework.contract import Mart, RawTable, Table
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
 from assets.framework.step_failure import in_one_sentence
-from assets.upstream import Fetched, Note
+from assets.upstream import Fetched
 
 SQL_FOLDER = Path(__file__).parents[2] / "sql"
-_BOOKKEEPING = {"fetches", "restatements"}  # known.X that are kept beside raw, filled with it
+_BOOKKEEPING = {"fetches", "restatements", "doubts"}  # known.X that are kept beside raw, filled with it
 POOL = "warehouse"  # one writer at a time, whichever run it belongs to
 
-_NOTHING_ASKED = Note("symbols", "the run was restricted to other ids; nothing was asked for, what is stored stays")
+_NOTHING_ASKED = "the run was restricted to other ids; nothing was asked for, what is stored stays"
 _RETRY_INGESTION = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
@@ -149,37 +150,44 @@ def ingest(
 
         @dg.asset(
             **_presentation(contract, {"python"}, Place.of(function)),
-            required_resource_keys={"asked", *resources},
+            required_resource_keys={"asked", "upstream", "warehouse", *resources},
             retry_policy=_RETRY_INGESTION,
         )
         def body(context: AssetExecutionContext):
             entries = asked(context.resources.asked) if asked else ()
             with in_one_sentence():
                 if asked and not entries:
-                    fetched = Fetched(contract.create_empty(), notes=(_NOTHING_ASKED,))
+                    fetched = Fetched(contract.create_empty())
                 else:
                     fetched = function(**{name: getattr(context.resources, name) for name in resources})
                 missing = {m.id for m in fetched.missing}
                 ids = [e.id for e in entries] if asked else [contract.table_name()]
-                rows = hold_to_contract(contract, fetched.rows, tuple(i for i in ids if i not in missing))
+                rows = admitted(
+                    contract,
+                    fetched,
+                    [i for i in ids if i not in missing],
+                    context.resources.warehouse,
+                    context.resources.upstream.today(),
+                    revised={e.id for e in entries if e.revised},
+                )
             return dg.MaterializeResult(
                 value=rows,
                 metadata={
                     "rows_fetched": fetched.rows.height,
                     "rows_quarantined": rows.broken.height,
-                    **_noted(fetched),
+                    "rows_held": rows.held.height,
+                    **({"asked": _NOTHING_ASKED} if asked and not entries else {}),
                 },
-                check_results=[*checks.of_rows(contract, rows), checks.of_arrival(entries, fetched.missing)],
+                check_results=[
+                    *checks.of_rows(contract, rows),
+                    checks.of_arrival(entries, fetched.missing),
+                    *checks.of_belief(contract, rows, context.resources.asked),
+                ],
             )
 
         return body
 
     return decorate
-
-
-def _noted(fetched: Fetched) -> dict[str, dg.MetadataValue[Any]]:
-    """What was odd, as a list in the UI."""
-    return {"notes": dg.MetadataValue.md("\n".join(f"- {note}" for note in fetched.notes))} if fetched.notes else {}
 
 
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:

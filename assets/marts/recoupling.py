@@ -20,7 +20,8 @@ from assets.catalog import Catalog
 from assets.contracts.studies import RecouplingSignal, SignalScorecard
 from assets.framework.table import table
 from assets.studies import Recoupling, Studies
-from quant.events import FloatArray, independent_events, resampled_days
+from quant.bootstrap import resampled_days
+from quant.events import FloatArray, independent_events
 from quant.forecasts import (
     CATCH_UP_SHARE,
     catch_up,

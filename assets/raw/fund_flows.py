@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from assets.contracts import raw
 from assets.framework.table import ingest
+from assets.raw.gaps import deepened
 from assets.raw.history import History
-from assets.upstream import Fetched, FlowSource
+from assets.upstream import Fetched, Upstream
 
 
 @ingest(raw.FundFlows)
-def fund_flows(upstream: FlowSource, warehouse: History) -> Fetched:
+def fund_flows(upstream: Upstream, warehouse: History) -> Fetched:
     """Daily net flows of the spot bitcoin ETFs."""
     stored = warehouse.watermarks(raw.FundFlows, "fund", "date")
-    return upstream.fund_flows(max(stored.values(), default=None))
+    stored = deepened(stored, warehouse.quarantined(raw.FundFlows), {}, upstream.today())
+    return upstream.fund_flows(min(max(stored.values()), *stored.values()) if stored else None)

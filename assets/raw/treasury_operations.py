@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from assets.contracts import raw
 from assets.framework.table import ingest
+from assets.raw.gaps import deepened
 from assets.raw.history import History
-from assets.upstream import DeskSource, Fetched
+from assets.upstream import Fetched, Upstream
 
 
 @ingest(raw.TreasuryOperations)
-def treasury_operations(upstream: DeskSource, warehouse: History) -> Fetched:
+def treasury_operations(upstream: Upstream, warehouse: History) -> Fetched:
     """Outright Treasury operations of the Desk."""
     stored = warehouse.watermarks(raw.TreasuryOperations, "operation_type", "operation_date")
-    return upstream.treasury_operations(max(stored.values(), default=None))
+    stored = deepened(stored, warehouse.quarantined(raw.TreasuryOperations), {}, upstream.today())
+    return upstream.treasury_operations(min(max(stored.values()), *stored.values()) if stored else None)

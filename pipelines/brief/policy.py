@@ -166,15 +166,21 @@ def purchases(marts: Marts) -> Content:
         .tail(3)
     )
     drawn = [
-        Line(program, own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
+        Line(_programme(marts, program), own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
         for program, ink in zip(reversed(newest.to_list()), (Ink.ASSET, Ink.BENCHMARK, Ink.THIRD), strict=False)
-        for own in (whole.filter(pl.col("program") == program),)
+        for own in (whole.filter(pl.col("program") == program).drop_nulls("program_cumulative_usd_bn"),)
     ]
     last = rows.row(-1, named=True)
+    so_far = last["program_cumulative_usd_bn"]
+    part = "" if last["is_complete"] else ", as far as its operations are known"
+    bought = (
+        f"USD {number(so_far, 1)} bn by then{part}"
+        if so_far is not None
+        else "more than is known: an amount is missing"
+    )
     said = (
         f"Newest operation: {last['operation_type']} on {day(last['operation_date'])}, USD "
-        f"{number(last['accepted_usd_bn'], 2)} bn accepted; {last['program']} has bought USD "
-        f"{number(last['program_cumulative_usd_bn'], 1)} bn so far."
+        f"{number(last['accepted_usd_bn'], 2)} bn accepted; {_programme(marts, last['program'])} had bought {bought}."
     )
     return Content(
         (said,),
@@ -185,13 +191,17 @@ def purchases(marts: Marts) -> Content:
             {
                 "operation_date": ("Operation", day),
                 "operation_type": ("Type", str),
-                "program": ("Programme", str),
+                "program": ("Programme", lambda program: _programme(marts, program)),
                 "submitted_usd_bn": ("Submitted, USD bn", lambda v: number(v, 2)),
                 "accepted_usd_bn": ("Accepted, USD bn", lambda v: number(v, 2)),
                 "program_cumulative_usd_bn": ("Programme so far", lambda v: number(v, 1)),
             },
         ),
     )
+
+
+def _programme(marts: Marts, program: str) -> str:
+    return marts.programmes.get(program, program.replace("_", " "))
 
 
 def _until(dates: pl.Series, marts: Marts) -> pl.Series:

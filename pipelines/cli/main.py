@@ -1,7 +1,7 @@
 """The `recouple` command: what the Makefile and a terminal call.
 
 Here: the commands put together, the environment, exit codes. Not here: the commands (running, reading, serving,
-keeping beside this file), anything that computes.
+deciding, keeping beside this file), anything that computes.
 
 Exit codes: 0 done, 1 a run failed or something is wrong, 2 the command or the environment cannot be used. `status`
 ends in 1 when an input that the reading needs is late or the last night failed, `doctor` when anything is wrong, and
@@ -19,7 +19,7 @@ import typer
 
 from assets.framework.entries import EntryError
 from assets.framework.errors import KnownFault
-from pipelines.cli import keeping, reading, running, serving
+from pipelines.cli import deciding, keeping, reading, running, serving
 from pipelines.settings import load_environment
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (running, reading, serving, keeping):
+for room in (running, reading, serving, deciding, keeping):
     app.add_typer(room.app)
 
 

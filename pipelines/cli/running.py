@@ -32,26 +32,26 @@ app = typer.Typer()
 @app.command()
 def nightly() -> None:
     """Fetch, compute, publish: the whole run on the configured source."""
-    _run(settings(), "nightly")
+    run(settings(), "nightly")
 
 
 @app.command()
 def ingest() -> None:
     """Fetch only; nothing is computed or published."""
-    _run(settings(), "ingest")
+    run(settings(), "ingest")
 
 
 @app.command()
 def marts() -> None:
     """Compute and publish from what is stored; nothing is fetched."""
-    _run(settings(), "marts")
+    run(settings(), "marts")
 
 
 @app.command()
 def demo() -> None:
     """The whole pipeline, offline, on the bundled simulated market, in a home of its own."""
     home = Home(settings({"RECOUPLE_SOURCE": "sample"}).home).demo
-    _run(settings({"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home)}), "nightly")
+    run(settings({"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home)}), "nightly")
 
 
 @app.command()
@@ -79,9 +79,9 @@ def asof(days: Annotated[str, typer.Argument(metavar="DAY|FROM..TO")]) -> None:
     chosen = settings({"RECOUPLE_AS_OF": first})
     if last:
         until = settings({"RECOUPLE_AS_OF": last}).as_of
-        _run(chosen, f"as of {days}", lambda heard: _past(chosen, until or date.max, heard))
+        run(chosen, f"as of {days}", lambda heard: _past(chosen, until or date.max, heard))
     else:
-        _run(chosen, "marts")
+        run(chosen, "marts")
 
 
 @app.command()
@@ -115,7 +115,7 @@ def diff(first: str, second: str, as_json: AsJson = False) -> None:
         typer.echo(f"{d.mart:<26} {d.only_first:>16,} {d.only_second:>16,} {d.changed:>9,}  {columns}".rstrip())
 
 
-def _run(chosen: Settings, job: str, runs: Callable[[Heard], RunReport] | None = None) -> None:
+def run(chosen: Settings, job: str, runs: Callable[[Heard], RunReport] | None = None) -> None:
     """Run a job and say what came of it, a signal included. runs: how, where it is not the job of that name."""
     from pipelines.cli.interruption import hearing_signals
 
@@ -154,6 +154,8 @@ def _run_to_its_end(chosen: Settings, job: str, runs: Callable[[Heard], RunRepor
         raise typer.Exit(1)
     for warning in report.warnings:
         say(f"look at: {warning}")
+    for line in report.look_at:
+        say(f"data: {line}")
     say(f"{job} done in {took:.1f} s: {report.revisions} restated values, {report.quarantined} rows in quarantine")
     if job in ("nightly", "marts"):
         typer.echo(Status.of(chosen.tree).as_text())

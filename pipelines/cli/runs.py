@@ -33,16 +33,21 @@ class NoSession(KnownFault):
 
 
 def run_job(
-    settings: Settings, job: str, overrides: Mapping[str, Any] | None = None, heard: Heard | None = None
+    settings: Settings,
+    job: str,
+    overrides: Mapping[str, Any] | None = None,
+    heard: Heard | None = None,
+    only: str = "",
 ) -> RunReport:
     """Run one job to its end in this process; faults are in the report, not raised.
 
     With an as-of date what is stored is computed as of that day, after fetching where the job fetches or nothing is
-    stored yet. overrides: resources by name. heard: the signals that may cancel it.
+    stored yet. overrides: resources by name. heard: the signals that may cancel it. only: the one series that
+    ingestion asks for.
     """
     day = settings.as_of
     if day is None or job == "ingest":
-        return _run(settings, job, {}, overrides, heard)
+        return _run(settings, job, {}, overrides, heard, only)
     live = settings.model_copy(update={"as_of": None})
     if job == "nightly" or not Home(settings.home).warehouse.exists():
         fetched = _run(live, "ingest", {}, overrides, heard)
@@ -75,9 +80,11 @@ def _run(
     tags: Mapping[str, str],
     overrides: Mapping[str, Any] | None,
     heard: Heard | None,
+    only: str = "",
 ) -> RunReport:
     defs = build_defs(settings, overrides, loggers={"console": progress_logger})
     run_id = str(uuid4())
+    asked = {"resources": {"asked": {"config": {"symbols": [only]}}}} if only else {}
     with open_instance(settings.home) as instance, source_progress():
         tell_of_dead_runs(settings, instance)
         if heard:
@@ -85,7 +92,7 @@ def _run(
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             raise_on_error=False,
-            run_config={"loggers": {"console": {}}},
+            run_config={"loggers": {"console": {}}, **asked},
             tags={**tags, **RunProcess.this().tags()},
             run_id=run_id,
         )

@@ -17,14 +17,17 @@ import polars as pl
 
 from assets.contracts.calendars import Calendars
 from assets.contracts.cross_checks import CrossChecks
+from assets.door.findings import NIGHTLY
 from assets.framework.contract import Mart
 from pipelines.cli.installation import Finding
 from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read
+from pipelines.published.trust import trust
 from pipelines.published.words import number
 
 WIDTH = 80
+SHOWN = 8  # lines of a kind; the rest is for machines
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Status:
     reading: Reading
     stale: tuple[str, ...]
     late: tuple[str, ...]  # of these, what the nightly cannot do without
+    trust: str
+    look_at: tuple[str, ...]  # what the data left to look at, most important first
+    decided: tuple[str, ...]  # what people decided about single values, newest first
     inputs: int
     calendars_ending: tuple[str, ...]
     cross_checks_breached: tuple[str, ...]
@@ -67,6 +73,9 @@ class Status:
             reading=read(marts),
             stale=tuple(freshness.filter("is_stale")["series"]),
             late=tuple(freshness.filter("is_stale", "required")["series"]),
+            trust=trust(marts).sentence,
+            look_at=tuple(marts.manifest.get("look_at", ())),
+            decided=tuple(_decided(marts)),
             inputs=freshness.height,
             calendars_ending=_concerns(marts, Calendars),
             cross_checks_breached=_concerns(marts, CrossChecks),
@@ -101,6 +110,11 @@ class Status:
         yield from _named([("Data", late if self.stale else f"all {self.inputs} inputs as new as expected")])
         yield from _named(("Calendars", ending) for ending in self.calendars_ending)
         yield from _named(("Cross-checks", breached) for breached in self.cross_checks_breached)
+        yield from _named([("Trust", self.trust)])
+        yield from _named(("Look at", line) for line in self.look_at[:SHOWN])
+        if len(self.look_at) > SHOWN:
+            yield from _named([("", f"and {len(self.look_at) - SHOWN} more in `recouple status --json`")])
+        yield from _named(("Decided", line) for line in self.decided[:SHOWN])
         yield ""
         yield f"brief   {self.brief}"
         yield f"marts   {self.folder} ({self.tables} tables, {self.rows:,} rows)"
@@ -119,6 +133,22 @@ def attention(wrong: Sequence[Finding]) -> Iterator[str]:
         yield ""
     for finding in wrong:
         yield from _named([(finding.name, f"{finding.detail}. {finding.remedy}")])
+
+
+def _decided(marts: Marts) -> Iterator[str]:
+    """Every hold, release and repeated question of a person: what, who, when, why."""
+    if not marts.has("data_quality"):
+        return
+    rows = marts.scan("data_quality").filter(
+        pl.col("state").cast(pl.String).is_in(["held", "quarantined", "asked_again"])
+    )
+    for row in rows.sort("found_on", "series", "day", descending=True).collect().iter_rows(named=True):
+        what = f"{row['series']} {row['day']}"
+        if row["found_by"] not in (None, NIGHTLY):
+            did = "asked for again" if row["state"] == "asked_again" else "held"
+            yield f"{what} {did} on {row['found_on']} by {row['found_by']}: {row['reason']}"
+        if row["state"] != "asked_again" and row["closed_by"] not in (None, NIGHTLY):
+            yield f"{what} released on {row['closed_on']} by {row['closed_by']}: {row['closed_why']}"
 
 
 def claims(tree: Path) -> list[dict[str, Any]]:

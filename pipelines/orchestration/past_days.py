@@ -103,7 +103,7 @@ class PastDays:
             else:
                 rows = computed(contract, warehouse, resources, horizon)
                 if not rows.broken.is_empty():
-                    raise DayFault(f"{contract.full_name()} as of {horizon.as_of}: rows break {rows.counts()}")
+                    raise DayFault(f"{contract.full_name()} as of {horizon.as_of}: rows break {rows.broken['rule'][0]}")
                 if name in self._later and _equal(contract, rows.good, self._later[name], horizon.as_of):
                     same.add(name)
             warehouse.replace(contract, rows, run_id)

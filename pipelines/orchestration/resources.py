@@ -174,10 +174,11 @@ class WarehouseIOManagerResource(dg.ConfigurableIOManagerFactory[WarehouseIOMana
 
     upstream: dg.ResourceDependency[Upstream]
     warehouse: dg.ResourceDependency[Warehouse]
+    catalog: dg.ResourceDependency[Catalog]
 
     def create_io_manager(self, context: dg.InitResourceContext) -> WarehouseIOManager:
         """Over this run's warehouse."""
-        return WarehouseIOManager(self.warehouse, self.upstream)
+        return WarehouseIOManager(self.warehouse, self.upstream, self.catalog)
 
 
 class PastDaysResource(dg.ConfigurableResource[PastDays]):
@@ -255,7 +256,7 @@ def resources(settings: Settings, overrides: Mapping[str, Any]) -> dict[str, Any
     warehouse = add("warehouse", WarehouseResource, settings=settings, catalog=catalog, horizon=horizon)
     kept = {"upstream": upstream, "warehouse": warehouse}
     add("publisher", PublisherResource, settings=settings, catalog=catalog, horizon=horizon, **kept)
-    add("io_manager", WarehouseIOManagerResource, **kept)
+    add("io_manager", WarehouseIOManagerResource, catalog=catalog, **kept)
     of_files = {"catalog": catalog, "reference": reference, "studies": studies, "universes": universes}
     add("past_days", PastDaysResource, settings=settings, upstream=upstream, **of_files)
     add("other_source", OtherSourceResource, settings=settings)

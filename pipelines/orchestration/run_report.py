@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
+from assets.framework.checks import BELIEVED
+from pipelines.orchestration.io_manager import LINES
 from pipelines.orchestration.refused_runs import REFUSED
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run ended. causes: where it failed, one word each, the same whenever the same thing fails."""
+    """How a run ended.
+
+    causes: where it failed, one word each, the same whenever the same thing fails. look_at: what the data left to look
+    at, most important first.
+    """
 
     run_id: str
     job: str
@@ -30,13 +37,14 @@ class RunReport:
     revisions: int
     canceled: bool = False
     refused: str | None = None  # why it was not begun
+    look_at: tuple[str, ...] = ()
 
 
 def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: datetime) -> RunReport:
     """The report of a run that has ended, from its events."""
     checks = [e.asset_check_evaluation_data for e in events if _is_check(e)]
     checks = [check for check in checks if "rows_broken" not in check.metadata]  # the whole contract's check says it
-    failed = [c for c in checks if not c.passed]
+    failed = [c for c in checks if not c.passed and c.check_name != BELIEVED]  # look_at says more of it
     errors = {_name(c): _sentence(c) for c in failed if c.blocking and c.severity == dg.AssetCheckSeverity.ERROR}
     warnings = [_sentence(c) for c in failed if not (c.blocking and c.severity == dg.AssetCheckSeverity.ERROR)]
     reasons = errors or _failures(events)
@@ -54,6 +62,7 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         revisions=sum(_number(m.metadata.get("rows_revised")) for m in made),
         refused=run.tags.get(REFUSED),
         canceled=any(e.event_type == dg.DagsterEventType.PIPELINE_CANCELED for e in events),
+        look_at=_lines(made),
     )
 
 
@@ -62,6 +71,12 @@ def events_of(instance: dg.DagsterInstance, run_id: str) -> tuple[list[dg.Dagste
     logged = instance.all_logs(run_id)
     events = [entry.dagster_event for entry in logged if entry.dagster_event is not None]
     return events, datetime.fromtimestamp(max(entry.timestamp for entry in logged), UTC)
+
+
+def _lines(made: Sequence[dg.AssetMaterialization]) -> tuple[str, ...]:
+    """The lines of all tables that were fetched, most important first."""
+    told: list[Any] = [line for m in made if LINES in m.metadata for line in m.metadata[LINES].value]  # type: ignore[union-attr]
+    return tuple(str(text) for _, text in sorted(told, key=lambda line: int(line[0])))
 
 
 def _is_check(event: dg.DagsterEvent) -> bool:

@@ -105,6 +105,14 @@ class Marts:
         """What a person calls a symbol."""
         return self.pair.names
 
+    @cached_property
+    def programmes(self) -> dict[str, str]:
+        """What a person calls a purchase programme."""
+        if not self.has("fed_programs"):
+            return {}
+        rows = self.scan("fed_programs").select("program", "name").collect()
+        return dict(rows.iter_rows())
+
     @property
     def as_of(self) -> date:
         """The day at whose end everything here could have been computed."""
@@ -129,7 +137,7 @@ class Marts:
         rows = pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
         if self.until is None:
             return rows
-        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()))
+        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()), strict=False)
 
     def rows(self, mart: str, **where: str | int) -> pl.DataFrame:
         """The rows of a mart with these values, in the order they became known; read once for all days."""
@@ -139,7 +147,7 @@ class Marts:
             found = (
                 pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
                 .filter(**where)
-                .drop(_LEARNT_LATER.get(mart, ()))
+                .drop(_LEARNT_LATER.get(mart, ()), strict=False)
             )
             self._read[key] = found.collect().sort(known_on, maintain_order=True)
         frame = self._read[key]

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipelines.published import catching_up, changes, lag, link, policy_words
 from pipelines.published.facts import HORIZON, WINDOW, Facts, facts
 from pipelines.published.lag import FAR_BELOW
 from pipelines.published.marts import Marts
+from pipelines.published.trust import cautioned
 from pipelines.published.words import bound, chance, day, number, percent, signed, signed_percent
 
 __all__ = ["FAR_BELOW", "WINDOW", "Figure", "Reading", "Sentence", "read", "read_history"]
@@ -60,8 +61,9 @@ class Reading:
 
 
 def read(marts: Marts) -> Reading:
-    """The reading of one run."""
-    return next(read_history(marts, [marts]))
+    """The reading of one run; where it rests on data that are held back, it begins with that."""
+    reading = next(read_history(marts, [marts]))
+    return replace(reading, headline=cautioned(marts, reading.headline))
 
 
 def read_history(marts: Marts, days: list[Marts]) -> Iterator[Reading]:

@@ -55,6 +55,12 @@ def months_between(first: date, last: date) -> int:
     return 12 * (last.year - first.year) + last.month - first.month - (last.day < first.day)
 
 
+def condition(name: str) -> str:
+    """quiet_20 -> a record after 20 sessions without one."""
+    quiet = name.removeprefix("quiet_")
+    return f"a record after {quiet} sessions without one" if quiet.isdigit() else name.replace("_", " ")
+
+
 def plural(value: int, one: str) -> str:
     """1 record close, 2 record closes."""
     return f"{value:,} {one}{'' if value == 1 else 's'}"

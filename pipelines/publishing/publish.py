@@ -105,6 +105,7 @@ class Publisher:
             "as_of": self.as_of.isoformat(),
             "published_at": published_at.isoformat(),
             "home_bytes": size_bytes(self.tree),
+            "look_at": list(self.warehouse.lines()),
             **({"catalog": self.catalog.told()} if self.catalog else {}),
             "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
         }

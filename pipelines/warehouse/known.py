@@ -6,18 +6,25 @@ Raw keeps every revision of every row. `known.X` shows raw.X as a reader knew it
 2. The first final revision counts from the day its value became available. Core judges that by the catalog's release
    lag or a stored vintage date, because history is usually fetched long after it could be known.
 3. A later revision counts from the day it was fetched. Of those that count, the newest is shown.
+4. A revision counts for nobody while it is held back: from when it came, or from the day a person held it, until the
+   day it is released.
 
-Here: this rule as views. Not here: how revisions are told apart (pipelines.warehouse.revisions), release lags
-(sql/core).
+Here: this rule as views. Not here: how revisions are told apart (pipelines.warehouse.revisions), what is held back
+(pipelines.warehouse.doubts), release lags (sql/core).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 import duckdb
+import sqlglot
 from sqlglot import exp
 
 from assets.framework.contract import RawTable
 from assets.framework.registry import raw_tables
+from pipelines.warehouse.doubts import row_key
 
 _AS_OF = "getvariable('as_of')"
 
@@ -29,21 +36,32 @@ def create_known_views(connection: duckdb.DuckDBPyConnection, history: str) -> N
         _create_view(connection, contract.table_name(), known_rows(contract, history))
     _create_view(connection, "fetches", exp.select("*").from_(_stored("fetches", "ops", history)))
     _create_view(connection, "restatements", restated(history))
+    _create_view(connection, "doubts", doubted(history))
 
 
-def known_rows(contract: type[RawTable], history: str) -> exp.Query:
-    """The rows of one raw table as known at the end of the as-of day, bookkeeping left out."""
+def known_rows(contract: type[RawTable], history: str, as_of: str = _AS_OF) -> exp.Query:
+    """The rows of one raw table as known at the end of a day, bookkeeping left out. as_of: that day, as SQL."""
     key = [_column(name) for name in contract.key()]
+    held = (
+        exp.select("1")
+        .from_(_stored("holds", "ops", history).as_("h"))
+        .where(
+            exp.column("table_name", "h").eq(contract.table_name()),
+            f"h.revision = r.revision and h.row_key = {row_key(contract, 'r.')}",
+            f"coalesce(h.held_from <= {as_of}, true) and coalesce({as_of} < h.released_on, true)",
+            dialect="duckdb",
+        )
+    )
     numbered = (
         exp.select("*", _number(key, "revision").as_("final_number"))
-        .from_(_stored(contract.table_name(), "raw", history))
-        .where(*_final(contract))
+        .from_(_stored(contract.table_name(), "raw", history).as_("r"))
+        .where(*_final(contract), exp.Not(this=exp.Exists(this=held)))
     )
     return (
         exp.select(*(_column(name) for name in contract.column_names()))
         .with_("final", as_=numbered)
         .from_("final")
-        .where(f"final_number = 1 or fetched_on <= {_AS_OF}", dialect="duckdb")
+        .where(f"final_number = 1 or fetched_on <= {as_of}", dialect="duckdb")
         .qualify(_number(key, "revision desc").eq(1))
     )
 
@@ -63,6 +81,15 @@ def restated(history: str) -> exp.Query:
             distinct=False,
         )
     )
+
+
+def doubted(history: str) -> exp.Query:
+    """Every value that was in quarantine or held back, released or asked for again, as known at the as-of day."""
+    query = sqlglot.parse_one(Path(__file__).with_name("doubts.sql").read_text(encoding="utf-8"), dialect="duckdb")
+    for table in query.find_all(exp.Table):
+        if table.db:
+            table.set("catalog", exp.to_identifier(history, quoted=True))
+    return cast("exp.Query", query)
 
 
 def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: exp.Query) -> None:

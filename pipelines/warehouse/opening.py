@@ -21,8 +21,9 @@ from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_d
 
 from assets.framework.errors import KnownFault
 from pipelines.warehouse.ddl import literal
+from pipelines.warehouse.doubts import create_quarantine
 from pipelines.warehouse.known import create_known_views
-from pipelines.warehouse.raw_history import check_origin, create_quarantine, create_raw_history
+from pipelines.warehouse.raw_history import check_origin, create_raw_history
 from pipelines.warehouse.store import Warehouse
 
 Opened = TypeVar("Opened")

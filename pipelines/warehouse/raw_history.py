@@ -12,6 +12,7 @@ import duckdb
 from assets.framework.errors import KnownFault
 from assets.framework.registry import raw_tables
 from pipelines.warehouse.ddl import column_types
+from pipelines.warehouse.doubts import create_doubts
 from pipelines.warehouse.schema_diff import LossySchemaChange, schema_diff
 
 _BOOKKEEPING = {"revision": "BIGINT", "source": "VARCHAR", "fetched_at": "TIMESTAMP", "fetched_on": "DATE"}
@@ -25,7 +26,7 @@ def create_raw_history(connection: duckdb.DuckDBPyConnection, history: str) -> N
     """Every raw table exists from the first day, and gains the columns its contract gains."""
     for schema in ("raw", "ops"):
         connection.execute(f"create schema if not exists {history}.{schema}")
-    create_quarantine(connection, history)
+    create_doubts(connection, history)
     connection.execute(f"create table if not exists {history}.ops.origin (simulated boolean)")
     connection.execute(
         f"create table if not exists {history}.ops.fetches "
@@ -48,15 +49,6 @@ def create_raw_history(connection: duckdb.DuckDBPyConnection, history: str) -> N
             raise LossySchemaChange(contract.full_name(), diff)
         for name, kind in diff.added.items():
             connection.execute(f'alter table {table} add column "{name}" {kind}')
-
-
-def create_quarantine(connection: duckdb.DuckDBPyConnection, database: str) -> None:
-    """Where rows that break a rule are kept."""
-    connection.execute(f"create schema if not exists {database}.quarantine")
-    connection.execute(
-        f"create table if not exists {database}.quarantine.rows "
-        f"(table_name varchar, rule varchar, payload json, run_id varchar, as_of date)"
-    )
 
 
 def check_origin(connection: duckdb.DuckDBPyConnection, history: str, simulated: bool, path: Path) -> None:

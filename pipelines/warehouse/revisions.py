@@ -12,10 +12,9 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from assets.door.columns import RELATIVE_TOLERANCE
 from assets.framework.contract import RawTable, Table
 from pipelines.warehouse.ddl import listed, quoted
-
-RELATIVE_TOLERANCE = 1e-6  # Yahoo's adj_close flickers by 6e-8 between identical calls
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,21 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Revisions:
-    """What an append did."""
+    """What an append did; confirmed: rows held back until another night's answer repeated them, as this one did."""
 
     first: int
     revised: int
     unchanged: int
+    confirmed: int = 0
 
 
 def append(
     connection: duckdb.DuckDBPyConnection, contract: type[RawTable], rows: pl.DataFrame, fetch: Fetch, *, into: str
 ) -> Revisions:
-    """Append to the raw table of catalog `into` what is new or differs from the newest stored revision."""
+    """Append to the raw table of catalog `into` what is new or differs from the newest stored revision.
+
+    Leaves what it appended in the temporary table `changes`.
+    """
     table = f"{into}.raw.{quoted(contract.table_name())}"
     incoming = rows.select(contract.column_names())
     key, values = contract.key(), [c for c in contract.column_names() if c not in contract.key()]
@@ -69,7 +72,6 @@ def append(
     )
     first, revised = counted.fetchone() or (0, 0)
     connection.execute(f"insert into {table} by name select * from changes order by {listed(key)}")
-    connection.execute("drop table changes")
     connection.unregister("incoming")
     return Revisions(first, revised, incoming.height - first - revised)
 

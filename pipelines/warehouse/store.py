@@ -7,7 +7,8 @@ Here: replacing derived tables, appending raw revisions, keeping what breaks a r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 
@@ -15,10 +16,14 @@ import duckdb
 import polars as pl
 
 from assets.contracts import CONTRACTS
+from assets.door.findings import Finding
 from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
 from assets.framework.rows import Rows
+from pipelines.warehouse import decisions, doubts
 from pipelines.warehouse.ddl import column_definitions, column_types, listed, literal, table_name
+from pipelines.warehouse.decisions import Decision
+from pipelines.warehouse.known import known_rows
 from pipelines.warehouse.revisions import Fetch, Revisions, append
 from pipelines.warehouse.schema_diff import LossySchemaChange, schema_diff
 
@@ -59,6 +64,50 @@ class Warehouse:
             self._db.execute(f'select "{series}", min("{day}") from {self._raw(contract)} group by 1').fetchall()
         )
 
+    def known(self, contract: type[RawTable], on: date) -> pl.DataFrame:
+        """The rows of a raw table as known at the end of a day, whatever day this run computes."""
+        day = f"date '{on.isoformat()}'"
+        return self.query(known_rows(contract, self._history, day).sql("duckdb"))
+
+    def waiting(self, contract: type[RawTable], on: date) -> pl.DataFrame:
+        """The held rows that an answer of this day would confirm by repeating them."""
+        return doubts.waiting(self._db, contract, on, into=self._history)
+
+    def quarantined(self, contract: type[RawTable]) -> dict[str, list[date]]:
+        """Days of each series that are in quarantine."""
+        return doubts.quarantined(self._db, contract, into=self._history)
+
+    def asked_again(self) -> dict[str, date]:
+        """The day from which a person wants a series anew, for those that were not fetched since."""
+        return decisions.requests(self._db, into=self._history)
+
+    def open_findings(self, contract: type[RawTable]) -> list[Finding]:
+        """What of a raw table is in quarantine or held back now."""
+        return doubts.open_findings(self._db, contract, into=self._history)
+
+    def lines(self) -> tuple[str, ...]:
+        """What the last fetches left to look at, most important first; nothing from after the as-of day."""
+        rows = self._db.execute(
+            f"select line from {self._history}.ops.lines where noted_on <= getvariable('as_of') "
+            f"order by weight, table_name, position"
+        )
+        return tuple(line for (line,) in rows.fetchall())
+
+    # ------------------------------------------------------------------ deciding
+    def hold(self, decision: Decision) -> int:
+        """Take stored values out of what is known, from now on; returns how many days."""
+        with self._transaction():
+            return decisions.hold(self._db, decision, into=self._history)
+
+    def release(self, decision: Decision) -> int:
+        """Believe what is held back or in quarantine, from now on; returns how many values."""
+        with self._transaction():
+            return decisions.release(self._db, decision, into=self._history)
+
+    def ask_again(self, decision: Decision) -> None:
+        """Have the next fetch ask for a series from an earlier day on."""
+        decisions.request(self._db, decision, into=self._history)
+
     # ------------------------------------------------------------------ writing
     def replace(self, contract: type[Table], rows: Rows, run_id: str) -> None:
         """Make a derived table hold exactly these rows, by column name, in one transaction."""
@@ -76,7 +125,7 @@ class Warehouse:
             # In the order of the key, so that sums of fractions over the table come out the same every time.
             self._insert(table_name(contract), rows.good.sort(contract.key()) if contract.key() else rows.good)
             self._comment(contract)
-            self._keep_broken("quarantine.rows", contract, rows, run_id)
+            doubts.keep_broken(self._db, "quarantine.rows", contract.full_name(), rows.broken, run_id, None)
 
     def append_revisions(
         self,
@@ -92,9 +141,21 @@ class Warehouse:
         fetched = Fetch(source, fetched_at, fetched_on)
         with self._transaction():
             revisions = append(self._db, contract, rows.good, fetched, into=self._history)
+            confirmed = doubts.enter(self._db, contract, rows, fetched, into=self._history)
             self._note_fetched(contract, rows.fetched, fetched_at, fetched_on)
-            self._keep_broken(f"{self._history}.quarantine.rows", contract, rows, run_id)
-        return revisions
+            quarantine = f"{self._history}.quarantine.rows"
+            doubts.keep_broken(self._db, quarantine, contract.full_name(), rows.broken, run_id, fetched_on)
+        return dataclasses.replace(revisions, confirmed=confirmed)
+
+    def keep_lines(self, contract: type[RawTable], lines: Sequence[tuple[int, str]], on: date) -> None:
+        """What the last fetch of a table left to look at, each with its weight; what the one before left is over."""
+        table, name = f"{self._history}.ops.lines", contract.table_name()
+        rows = [(name, number, weight, line, on) for number, (weight, line) in enumerate(lines)]
+        with self._transaction():
+            self._db.execute(f"delete from {table} where table_name = ?", [name])
+            if rows:
+                columns = "table_name, position, weight, line, noted_on"
+                self._db.executemany(f"insert into {table} ({columns}) values (?, ?, ?, ?, ?)", rows)
 
     def derived_tables(self) -> dict[str, int]:
         """Every table that a run computes anew, with its rows."""
@@ -153,26 +214,6 @@ class Warehouse:
             text = literal(contract.column_comment(column))
             self._db.execute(f'comment on column {table_name(contract)}."{column}" is {text}')
 
-    def _keep_broken(self, quarantine: str, contract: type[Table], rows: Rows, run_id: str) -> None:
-        """Rows that broke a rule, once each however often they come back."""
-        if rows.broken.is_empty():
-            return
-        self._db.register("broken", rows.broken.to_arrow())
-        self._db.execute(
-            f"""
-            insert into {quarantine} by name
-            select $table as table_name, b.rule, b.payload::json as payload, $run as run_id,
-                   getvariable('as_of') as as_of
-            from broken as b
-            where not exists (
-                from {quarantine} as q
-                where q.table_name = $table and q.rule = b.rule and q.payload::varchar = b.payload
-            )
-            """,
-            {"table": contract.full_name(), "run": run_id},
-        )
-        self._db.unregister("broken")
-
     def _note_fetched(
         self, contract: type[RawTable], ids: Iterable[str], fetched_at: datetime, fetched_on: date
     ) -> None:
@@ -182,4 +223,9 @@ class Warehouse:
                 f"insert or replace into {self._history}.ops.fetches "
                 f"(table_name, series, fetched_at, fetched_on) values (?, ?, ?, ?)",
                 rows,
+            )
+            self._db.execute(
+                f"update {self._history}.ops.requests set answered_on = ? "
+                f"where answered_on is null and list_contains(?, series)",
+                [fetched_on, list(ids)],
             )

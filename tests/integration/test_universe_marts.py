@@ -1,16 +1,12 @@
-"""Universes in a whole run: beside the catalog's pairs they say the same, and a second night costs no first one."""
+"""Universes in a whole run: beside the catalog's pairs they say the same."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import polars as pl
 import pytest
 
-from pipelines.cli.runs import run_job
 from pipelines.settings import Settings
-from pipelines.warehouse.opening import open_existing
-from tests.conftest import mart, own_copy, succeed
+from tests.conftest import mart
 
 
 def beside_the_catalog(home: Settings) -> pl.DataFrame:
@@ -40,12 +36,3 @@ def test_the_sample_shows_a_simulated_universe_and_says_so(sample_home: Settings
 
 def test_real_prices_know_no_simulated_symbol(history_home: Settings) -> None:
     assert mart(history_home, "universe_latest")["universe"].unique().to_list() == ["watchlist"]
-
-
-def test_the_same_night_again_has_no_new_session(shared: Path, sample_home: Settings, tmp_path: Path) -> None:
-    home = own_copy(shared, sample_home, tmp_path / "home")
-    succeed(run_job(home, "marts"))
-    with open_existing(home.tree / "warehouse.duckdb", 10.0) as warehouse:
-        days = warehouse.query("select max(days) as days from derived.universe_blocks").item()
-    assert days == 0
-    assert mart(home, "universe_latest").equals(mart(sample_home, "universe_latest"))

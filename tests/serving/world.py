@@ -99,6 +99,7 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
                 "observed_on": as_of,
                 "meeting_date": [date(2026, 1, 28), date(2026, 3, 18), date(2026, 6, 17)],
                 "expected_rate_pct": [3.6, 3.5, 3.3],
+                "priced_change_12m_bp": -40.0,
             }
         ),
         "treasury_purchases": pl.DataFrame(
@@ -109,6 +110,7 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
                 "submitted_usd_bn": [20.0, 21.0, 30.0, 31.0],
                 "accepted_usd_bn": [5.0, 5.0, 8.0, 6.8],
                 "program_cumulative_usd_bn": [5.0, 10.0, 8.0, 14.8],
+                "is_complete": True,
             }
         ),
         "claims": pl.DataFrame(
