@@ -16,8 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.catalog import Pair as CatalogPair
-from assets.catalog import load_catalog
+from assets.catalog import Pair, load_catalog
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
 
@@ -42,7 +41,7 @@ class NothingPublished(KnownFault):
 
 
 @dataclass(frozen=True)
-class Pair:
+class HeadlinePair:
     """The two that the question is about."""
 
     asset: str = "BTC-USD"
@@ -75,7 +74,7 @@ class Marts:
 
     folder: Path
     manifest: Mapping[str, Any]
-    pair: Pair = Pair()
+    pair: HeadlinePair = HeadlinePair()
     until: date | None = None
     _read: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
@@ -100,7 +99,7 @@ class Marts:
         return cls(folder, json.loads(Run(folder).manifest.read_text()))
 
     @cached_property
-    def pairs(self) -> tuple[CatalogPair, ...]:
+    def pairs(self) -> tuple[Pair, ...]:
         """Every pair of the catalog."""
         return load_catalog().pair
 
