@@ -18,7 +18,7 @@ import polars as pl
 from assets.contracts.policy import MeetingOutlooks
 from assets.framework.table import table
 from assets.reference.facts import Reference
-from quant.fedwatch import OLDEST_RATE, PathEnd, ImpliedPath, rate_path, unlisted
+from quant.fedwatch import OLDEST_RATE, ImpliedPath, PathEnd, rate_path, unlisted
 
 HORIZON = timedelta(days=548)  # 18 months: the Fed has published its meetings that far ahead
 
