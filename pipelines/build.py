@@ -24,6 +24,7 @@ from assets.contracts.raw import MacroObservations, PriceBars
 from assets.framework.table import sql_tables
 from assets.reference.facts import Reference, load_reference
 from assets.studies import Studies, load_studies
+from assets.universe import Universes, UniverseStates, load_universes
 from assets.upstream import Upstream
 from pipelines.alerts.sensors import alert_sensors
 from pipelines.home import Home, Tree
@@ -141,6 +142,24 @@ def _resources() -> dict[str, Any]:
     def studies(context: dg.InitResourceContext) -> Studies:
         return load_studies(context.resources.catalog)
 
+    @dg.resource
+    @before_the_run()
+    def universes(_: dg.InitResourceContext) -> Universes:
+        return load_universes()
+
+    @dg.resource(required_resource_keys={"run", "horizon"})
+    def universe_states(context: dg.InitResourceContext) -> UniverseStates:
+        from pipelines.universe.map_blocks import Processes
+        from pipelines.universe.objects import Folder
+        from pipelines.universe.states import StoredStates
+
+        settings: Settings = context.resources.run
+        return StoredStates(
+            Folder(Tree(settings.tree).universe),
+            Processes.within(settings.universe_memory_gb),
+            context.resources.horizon.simulated,
+        )
+
     @dg.resource(required_resource_keys={"run", "catalog"})
     @before_the_run()
     def upstream(context: dg.InitResourceContext) -> Upstream:
@@ -192,6 +211,8 @@ def _resources() -> dict[str, Any]:
         "reference": reference,
         "upstream": upstream,
         "horizon": horizon,
+        "universes": universes,
+        "universe_states": universe_states,
         "warehouse": warehouse,
         "publisher": publisher,
         "io_manager": io_manager,

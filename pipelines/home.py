@@ -104,6 +104,11 @@ class Tree:
         """Which views the serving database was made with, and what it holds."""
         return self.root / ".serving-views"
 
+    @property
+    def universe(self) -> Path:
+        """What is kept of universes between nights."""
+        return self.root / "universe"
+
     def staging(self, name: str) -> Path:
         """Where a run is written before it is complete."""
         return self.marts / f".staging-{name}"

@@ -41,6 +41,7 @@ class Settings(BaseModel):
     alert_urls: tuple[SecretStr, ...] = ()
     lock_wait_seconds: float = 60.0
     keep_runs_hours: float = 48.0
+    universe_memory_gb: float = 2.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -58,6 +59,7 @@ class Settings(BaseModel):
             alert_urls=tuple(SecretStr(url) for url in environ.get("RECOUPLE_ALERT_URLS", "").split()),
             lock_wait_seconds=_seconds(environ, "RECOUPLE_LOCK_WAIT_SECONDS", 60.0),
             keep_runs_hours=_seconds(environ, "RECOUPLE_KEEP_RUNS_HOURS", 48.0),
+            universe_memory_gb=_seconds(environ, "RECOUPLE_UNIVERSE_MEMORY_GB", 2.0),
         )
 
     def for_run(self, *, source: str, files: str, as_of: str) -> Settings:

@@ -22,6 +22,7 @@ import polars as pl
 from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.contracts.raw import FundFlows, TreasuryOperations
 from assets.reference.fomc_calendar import load_fomc_calendar
+from assets.universe import ROLE as UNIVERSE
 from assets.upstream import Fetched, Missing, UpstreamError, Watermarks
 from pipelines.sources.identity import OtherIdentity, coarser, recognised, series_traits, symbol_traits
 from quant.sessions import nyse_sessions
@@ -86,10 +87,19 @@ class FilesUpstream:
     def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
         """All bars of the symbols that are what the catalog says."""
         ids = [s.id for s in symbols]
-        rows = self._prices.filter(pl.col("symbol").is_in(ids))
+        prices, name = self._prices_of(symbols)
+        rows = prices.filter(pl.col("symbol").is_in(ids))
         others = self._others(symbols, rows)
         kept = rows.filter(~pl.col("symbol").is_in([m.id for m in others])).select(*_PRICES, provisional=pl.lit(False))
-        return Fetched(kept, (*self._absent(ids, self._prices["symbol"], "prices.parquet"), *others))
+        return Fetched(kept, (*self._absent(ids, prices["symbol"], name), *others))
+
+    def _prices_of(self, symbols: Sequence[Symbol]) -> tuple[pl.DataFrame, str]:
+        """Where bars are: those of a universe's own symbols in a file of their own, where the folder has one."""
+        name = "universe_prices.parquet"
+        if any(symbol.role != UNIVERSE for symbol in symbols):
+            return self._prices, "prices.parquet"
+        frame = self._read_optional(name, _PRICES, key=("symbol", "date"))
+        return (self._prices, "prices.parquet") if frame is None else (frame, name)
 
     def _others(self, symbols: Sequence[Symbol], rows: pl.DataFrame) -> tuple[Missing, ...]:
         """Symbols whose rows say that they are something else."""
