@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field, model_validator
@@ -179,6 +179,13 @@ class Catalog(Entry):
             }
         )
 
+    def told(self) -> dict[str, Any]:
+        """What readers of a published run need of it: names of symbols, and the pairs."""
+        return {
+            "symbols": {symbol.id: symbol.name for symbol in self.symbol},
+            "pairs": [[pair.asset, pair.benchmark] for pair in self.pair],
+        }
+
     def symbols_frame(self) -> pl.DataFrame:
         """One row per symbol, the columns of core.symbols."""
         return pl.DataFrame([s.row() for s in self.symbol], infer_schema_length=None)
@@ -213,11 +220,26 @@ def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
                 line = line_of(text, kind, position)
                 raise CatalogError(f"{path.name}, line {line}: {kind} {entry} is there twice; keep one entry")
             known.add(entry)
+    _check_pairs(path, text, catalog)
+
+
+def _check_pairs(path: Path, text: str, catalog: Catalog) -> None:
+    """A pair holds two symbols of the catalog against each other, once."""
     symbols = {s.id for s in catalog.symbol}
+    seen: set[frozenset[str]] = set()
     for position, pair in enumerate(catalog.pair):
+        line = line_of(text, "pair", position)
+        if pair.asset == pair.benchmark:
+            raise CatalogError(
+                f"{path.name}, line {line}: pair {pair.id} holds {pair.asset} against itself; name another benchmark"
+            )
+        if frozenset((pair.asset, pair.benchmark)) in seen:
+            raise CatalogError(
+                f"{path.name}, line {line}: pair {pair.id} is there the other way round; keep one of the two"
+            )
+        seen.add(frozenset((pair.asset, pair.benchmark)))
         for end in (pair.asset, pair.benchmark):
             if end not in symbols:
-                line = line_of(text, "pair", position)
                 raise CatalogError(
                     f"{path.name}, line {line}: pair {pair.id} names {end}, which is no symbol of the catalog; "
                     f"add a [[symbol]] entry or correct the name"

@@ -27,6 +27,8 @@ class PublishesRuns(Protocol):
     required_resource_keys={"publisher"},
     kinds={"parquet", "duckdb"},
     owners=["team:recouple"],
+    tags={"subject": "published", "layer": "published"},
+    code_version="1",
     pool="warehouse",
     description=(
         "One versioned folder of parquet marts, validated against the contracts, then put in force for all readers in "

@@ -13,6 +13,7 @@ Each fault happens in a process of its own, forked from one that has loaded the 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
 import shutil
@@ -85,6 +86,7 @@ def small_run(tree: Path, name: str) -> None:
     """One publication of three small marts; the same rows every time."""
     publish._draw_brief = publish._copy = lambda folder: None  # type: ignore[assignment]
     in_force.LEAD_US = 30_000
+    logging.getLogger(in_force.__name__).setLevel(logging.ERROR)  # no reader is there that a late entry could mislead
     with world.few_marts():
         world.publish(tree, name)
 
@@ -358,8 +360,19 @@ def storm(seed: int, *, kills: int, disks: int, torn_homes: int, others: int, ni
     ]
     with tempfile.TemporaryDirectory() as folder:
         ward = Ward(Path(folder))
-        outcomes = [fault(ward, dice, number) for times, fault in plan for number in range(times)]
+        outcomes: list[Outcome] = []
+        for times, fault in plan:
+            outcomes += [fault(ward, dice, number) for number in range(times)]
+            _progress(outcomes)
         return outcomes + (killed_nights(Path(folder), dice, nights) if nights else [])
+
+
+def _progress(outcomes: list[Outcome]) -> None:
+    """A storm takes a while; what was found by then is not lost with the process."""
+    found = sum(bool(outcome.violation) for outcome in outcomes)
+    sys.stderr.write(
+        f"{len(outcomes)} faults, {found} violations, last: {outcomes[-1].fault if outcomes else 'none'}\n"
+    )
 
 
 def show(outcomes: list[Outcome]) -> None:

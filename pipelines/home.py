@@ -133,9 +133,19 @@ class Home(Tree):
         """A home of its own for the simulated market of `recouple demo`."""
         return self.root / "demo"
 
+    @property
+    def as_of_days(self) -> Path:
+        """One tree per day that was looked back on."""
+        return self.root / _AS_OF
+
+    @property
+    def as_of_history(self) -> Path:
+        """For BI: all those days in one database of views."""
+        return self.as_of_days / "history.duckdb"
+
     def as_of(self, day: date) -> Tree:
         """The tree of one as-of date."""
-        return Tree(self.root / _AS_OF / day.isoformat())
+        return Tree(self.as_of_days / day.isoformat())
 
     def of_source(self, source: str) -> Home:
         """A home of its own for a source that is not the configured one."""

@@ -15,6 +15,7 @@ from assets.framework.contract import Mart, ahead
 class Calendars(Mart):
     """One list that is published only so far ahead, such as the FOMC's meetings: until when it is complete."""
 
+    subject = "health"
     calendar = dy.String(primary_key=True, description="name in messages")
     name = dy.String(description="what a person calls it")
     complete_until = ahead("last day it covers; null: nothing of it is known", nullable=True)

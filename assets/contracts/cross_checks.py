@@ -15,6 +15,7 @@ from assets.framework.contract import Mart
 class CrossChecks(Mart):
     """One comparison of the catalog on one day on which both sides are known."""
 
+    subject = "health"
     may_be_empty = True
     cross_check = dy.String(primary_key=True, description="what must agree, in a few words")
     date = dy.Date(primary_key=True, description="day that both sides speak of")

@@ -20,6 +20,8 @@ class MarketState(Mart):
     a record. Momentum and volatility count the symbol's own days.
     """
 
+    subject = "prices"
+    grows_by = "session"
     chart = Chart(x="session", y=("drawdown",), by="symbol", lines=("BTC-USD", "^RUT"))
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
@@ -58,6 +60,8 @@ class MarketState(Mart):
 class RollingCorrelations(Mart):
     """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(
         x="session", y=("correlation",), where={"pair": "BTC-USD/^RUT"}, by="window_sessions", lines=(60, 252)
     )
@@ -82,6 +86,8 @@ class RollingCorrelations(Mart):
 class RelativeStrength(Mart):
     """Which of a pair runs ahead: the trend gap, which is not the correlation of daily returns."""
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(x="session", y=("gap_63d",), by="pair", lines=("BTC-USD/^RUT",))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
@@ -113,6 +119,7 @@ class DivergenceEpisodes(Mart):
     (follower_recovered) or the leader falls 20% below its record (leader_fell); until then it is open.
     """
 
+    subject = "does_bitcoin_follow"
     chart = Chart(
         x="start_session", y=("follower_max_drawdown",), where={"leader": "^RUT", "follower": "BTC-USD"}, mark="stem"
     )
@@ -144,6 +151,7 @@ class LagHistory(Mart):
     lasting longer.
     """
 
+    subject = "does_bitcoin_follow"
     may_be_empty = True
     leader = dy.String(primary_key=True, description="catalog symbol that sets records")
     follower = dy.String(primary_key=True, description="catalog symbol that stands below its record")
@@ -204,6 +212,7 @@ class PeakPairs(Mart):
     on (confirmed_on), never earlier.
     """
 
+    subject = "does_bitcoin_follow"
     may_be_empty = True
     asset = dy.String(primary_key=True, description="catalog symbol that peaked")
     peak_session = dy.Date(primary_key=True, description="day of the record close; UTC day for crypto")

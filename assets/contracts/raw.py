@@ -15,6 +15,7 @@ from assets.framework.contract import RawTable, number
 class PriceBars(RawTable):
     """One daily bar of one symbol as its source gave it; a bar of an unfinished day is provisional."""
 
+    subject = "prices"
     symbol = dy.String(primary_key=True, description="catalog id")
     date = dy.Date(primary_key=True, description="exchange session, or UTC day for crypto")
     open = number("catalog unit", "first price of the day", nullable=True)
@@ -44,6 +45,7 @@ class PriceBars(RawTable):
 class FuturesSettlements(RawTable):
     """The settlement of one futures contract on one day; a price of an unfinished day is provisional."""
 
+    subject = "policy"
     may_be_empty = True
     contract = dy.String(primary_key=True, description="symbol at the source, for example ZQZ25.CBT")
     date = dy.Date(primary_key=True, description="exchange session")
@@ -56,6 +58,7 @@ class FuturesSettlements(RawTable):
 class MacroObservations(RawTable):
     """One observation of one macro series, in the unit it is published in, by vintage where vintages are known."""
 
+    subject = "macro"
     series_id = dy.String(description="catalog id")
     date = dy.Date(description="the day or period the value speaks of, as the publisher dates it")
     realtime_start = dy.Date(nullable=True, description="first day this value was public; null: not recorded")
@@ -75,6 +78,7 @@ class MacroObservations(RawTable):
 class TreasuryOperations(RawTable):
     """One outright Treasury operation of the New York Fed's Desk."""
 
+    subject = "balance_sheet"
     may_be_empty = True
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
     operation_date = dy.Date(description="day of the operation; its result is public the same day")
@@ -88,6 +92,7 @@ class TreasuryOperations(RawTable):
 class FundFlows(RawTable):
     """One spot bitcoin ETF's net flow on one day; a day not yet reported is absent, never zero."""
 
+    subject = "flows"
     may_be_empty = True
     fund = dy.String(primary_key=True, description="ticker, or TOTAL")
     date = dy.Date(primary_key=True, description="trading day of the flow")
@@ -97,5 +102,6 @@ class FundFlows(RawTable):
 class FomcMeetings(RawTable):
     """One meeting of the FOMC that could decide the target range."""
 
+    subject = "policy"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     scheduled = dy.Bool(description="false: held between the scheduled meetings")

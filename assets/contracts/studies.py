@@ -20,6 +20,7 @@ class BreakoutEvents(Mart):
     apart. A row says what was known at the end of as_of: it gains values, and none that it has ever changes.
     """
 
+    subject = "does_bitcoin_follow"
     may_be_empty = True
     benchmark = dy.String(primary_key=True, description="catalog symbol that set the record")
     asset = dy.String(primary_key=True, description="catalog symbol looked at afterwards")
@@ -68,6 +69,7 @@ class BreakoutStudy(Mart):
     stretched where so few effective events demand it: 91 to 95%.
     """
 
+    subject = "does_bitcoin_follow"
     benchmark = dy.String(primary_key=True, description="catalog symbol whose breakouts are the events")
     asset = dy.String(primary_key=True, description="catalog symbol looked at afterwards")
     horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
@@ -132,6 +134,7 @@ class LeadLag(Mart):
     lead, with a true correlation of 0.45). See `note`.
     """
 
+    subject = "does_bitcoin_follow"
     may_be_empty = True
     pair = dy.String(primary_key=True, description="asset/benchmark")
     window_sessions = dy.Int64(
@@ -173,6 +176,8 @@ class LeadLag(Mart):
 class SignalInputs(DerivedTable):
     """What a forecast made at the end of one session may look at, for every catalog pair."""
 
+    subject = "judgement"
+    grows_by = "session"
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
@@ -200,6 +205,7 @@ class RecouplingSignal(Mart):
     worth listening to stands in signal_scorecard.
     """
 
+    subject = "judgement"
     chart = Chart(x="session", y=("probability_catch_up", "base_rate"), where={"horizon_sessions": 63})
     may_be_empty = True
     session = dy.Date(primary_key=True, description="day the forecast is made, at its end")
@@ -283,6 +289,7 @@ class SignalScorecard(Mart):
     as the horizon. `reading` says in words what is earned, and nothing more.
     """
 
+    subject = "judgement"
     may_be_empty = True
     horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
     model = dy.String(

@@ -25,6 +25,7 @@ class UniverseBars(PriceBars):
 class UniverseMembers(CoreTable):
     """A symbol's time in a universe."""
 
+    subject = "universe"
     may_be_empty = True
     universe = dy.String(primary_key=True, description=_UNIVERSE)
     symbol = dy.String(primary_key=True, description="name at the source of prices")
@@ -36,6 +37,7 @@ class UniverseMembers(CoreTable):
 class UniverseReturns(CoreTable):
     """Log returns of every symbol of any universe on NYSE sessions; missing where a session or its neighbour is."""
 
+    subject = "universe"
     may_be_empty = True
     symbol = dy.String(primary_key=True, description="name at the source of prices")
     session = dy.Date(primary_key=True, description="NYSE session")
@@ -45,6 +47,7 @@ class UniverseReturns(CoreTable):
 class UniverseBlocks(DerivedTable):
     """A block of pairs, the unit of work: what it was continued from, and to which session."""
 
+    subject = "universe"
     may_be_empty = True
     universe = dy.String(primary_key=True, description=_UNIVERSE)
     block = dy.Int64(primary_key=True, min=0, description="number of the block")
@@ -58,6 +61,7 @@ class UniverseBlocks(DerivedTable):
 class UniverseLatest(Mart):
     """A pair of a universe on the last session: rolling correlation by window, regime, and since when."""
 
+    subject = "universe"
     may_be_empty = True
     universe = dy.String(primary_key=True, description=_UNIVERSE)
     pair = dy.String(primary_key=True, description="asset/benchmark")
@@ -99,6 +103,7 @@ class UniverseChanges(Mart):
     (Benjamini-Hochberg over all pairs).
     """
 
+    subject = "universe"
     may_be_empty = True
     universe = dy.String(primary_key=True, description=_UNIVERSE)
     pair = dy.String(primary_key=True, description="asset/benchmark")
@@ -118,6 +123,7 @@ class UniverseChanges(Mart):
 class UniverseBreadth(Mart):
     """What a universe did as a whole on a session."""
 
+    subject = "universe"
     may_be_empty = True
     universe = dy.String(primary_key=True, description=_UNIVERSE)
     session = dy.Date(primary_key=True, description="NYSE session")
@@ -138,6 +144,7 @@ class UniverseBreadth(Mart):
 class UniverseNeighbours(Mart):
     """The symbols that a symbol moves most alike with, over the longest window."""
 
+    subject = "universe"
     may_be_empty = True
     universe = dy.String(primary_key=True, description=_UNIVERSE)
     symbol = dy.String(primary_key=True, description="symbol")

@@ -7,6 +7,7 @@ checks and pools all come from the contract. Not here: what a table contains (as
 The asset bodies carry no return annotation: with one, Dagster takes the value for nothing and does not store it.
 """
 
+import hashlib
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ from dagster import AssetExecutionContext, AssetsDefinition
 from sqlglot import exp
 
 from assets.catalog import Catalog, Futures, Series, Symbol
-from assets.framework import checks
+from assets.framework import checks, lineage
 from assets.framework.contract import Mart, RawTable, Table
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
@@ -50,8 +51,13 @@ READS: dict[str, set[str]] = {}
 class Horizon(Protocol):
     """What a run may know, and whether any of it is real."""
 
-    as_of: date
-    simulated: bool
+    @property
+    def as_of(self) -> date:
+        """The last day whose knowledge may be used."""
+
+    @property
+    def simulated(self) -> bool:
+        """Nothing is real."""
 
 
 class Queries(Protocol):
@@ -232,12 +238,16 @@ def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dic
     """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
     return {
         "key": asset_key(contract),
-        "group_name": contract.layer,
+        "group_name": contract.subject,
+        "tags": {"subject": contract.subject, "layer": contract.layer},
+        "code_version": _code_version(contract, made_by),
         "description": inspect.cleandoc(contract.__doc__ or ""),
         "kinds": kinds,
         "owners": ["team:recouple"],
         "metadata": {
             "dagster/column_schema": _column_schema(contract),
+            "dagster/column_lineage": lineage.of_table(contract),
+            "dagster/table_name": contract.full_name(),
             "contract": f"{contract.__name__} in {Place.of(contract)}",
             "made by": str(made_by),
             "dagster/code_references": _links(contract=Place.of(contract), code=made_by),
@@ -245,6 +255,14 @@ def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dic
         "check_specs": checks.specs(contract, asset_key(contract)),
         "pool": POOL,
     }
+
+
+def _code_version(contract: type[Table], made_by: Place) -> str:
+    """Changes with the file that makes the table and with what its contract promises."""
+    promise = [(name, str(spec.dtype), spec.nullable) for name, spec in contract.columns().items()]
+    written = hashlib.sha256(made_by.file.read_bytes())
+    written.update(repr(promise).encode())
+    return written.hexdigest()[:12]
 
 
 def _links(**places: Place) -> dg.CodeReferencesMetadataValue:

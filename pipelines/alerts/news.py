@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from assets.catalog import Catalog, load_catalog
 from assets.contracts.calendars import Calendars
 from assets.contracts.operations import SeriesFreshness
 from pipelines.orchestration.run_report import RunReport
@@ -34,7 +33,7 @@ class Event:
 
 def events(marts: Marts) -> list[Event]:
     """Every change a published run knows of, however old, and every series that is late now."""
-    names = Names(load_catalog())
+    names = Names(marts)
     regimes = marts.scan("regime_spells").sort("pair", "spell_id").collect()
     episodes = marts.scan("divergence_episodes").sort("start_session", "leader", "follower").collect()
     freshness = marts.scan("series_freshness").sort("source", "series").collect()
@@ -49,17 +48,17 @@ def events(marts: Marts) -> list[Event]:
 
 @dataclass(frozen=True)
 class Names:
-    """What a person calls symbols and pairs."""
+    """What a person calls symbols and pairs, in the catalog that the run was made with."""
 
-    catalog: Catalog
+    marts: Marts
 
     def symbol(self, id: str) -> str:
         """Bitcoin for BTC-USD."""
-        return next((s.name for s in self.catalog.symbol if s.id == id), id)
+        return self.marts.names.get(id, id)
 
     def pair(self, id: str) -> str:
         """Bitcoin and Russell 2000 for BTC-USD/^RUT."""
-        found = next((p for p in self.catalog.pair if p.id == id), None)
+        found = next((p for p in self.marts.pairs if p.id == id), None)
         return id if found is None else f"{self.symbol(found.asset)} and {self.symbol(found.benchmark)}"
 
 

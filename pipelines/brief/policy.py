@@ -168,13 +168,14 @@ def purchases(marts: Marts) -> Content:
     drawn = [
         Line(program, own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
         for program, ink in zip(reversed(newest.to_list()), (Ink.ASSET, Ink.BENCHMARK, Ink.THIRD), strict=False)
-        for own in (whole.filter(pl.col("program") == program),)
+        for own in (whole.filter(pl.col("program") == program).drop_nulls("program_cumulative_usd_bn"),)
     ]
     last = rows.row(-1, named=True)
+    so_far = last["program_cumulative_usd_bn"]
     said = (
         f"Newest operation: {last['operation_type']} on {day(last['operation_date'])}, USD "
-        f"{number(last['accepted_usd_bn'], 2)} bn accepted; {last['program']} has bought USD "
-        f"{number(last['program_cumulative_usd_bn'], 1)} bn so far."
+        f"{number(last['accepted_usd_bn'], 2)} bn accepted; {last['program']} has bought "
+        + (f"USD {number(so_far, 1)} bn so far." if so_far is not None else "more than is known: an amount is missing.")
     )
     return Content(
         (said,),

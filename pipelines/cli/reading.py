@@ -59,14 +59,16 @@ def claims(as_json: AsJson = False) -> None:
 def dictionary(
     check: Annotated[bool, typer.Option("--check", help="only say whether it is up to date")] = False,
 ) -> None:
-    """Write docs/data_dictionary.md from the contracts."""
-    import assets.contracts  # noqa: F401  the tables describe themselves once they are loaded
-    from assets.framework.dictionary import dictionary as written
+    """Write docs/data_dictionary.md from the contracts, and from which columns each column is made."""
+    from assets.framework import lineage
+    from assets.framework.dictionary import dictionary as described
+    from pipelines.build import column_lineage
 
     path = Path(__file__).parents[2] / "docs" / "data_dictionary.md"
-    if not check:
-        path.write_text(written(), encoding="utf-8")
-        typer.echo(f"written: {path}")
-    elif not path.exists() or path.read_text(encoding="utf-8") != written():
-        typer.echo(f"{path} is out of date; run `recouple dictionary` and commit it", err=True)
-        raise typer.Exit(1)
+    for file, text in ((lineage.PATH, column_lineage()), (path, described())):
+        if not check:
+            file.write_text(text, encoding="utf-8")
+            typer.echo(f"written: {file}")
+        elif not file.exists() or file.read_text(encoding="utf-8") != text:
+            typer.echo(f"{file} is out of date; run `recouple dictionary` and commit it", err=True)
+            raise typer.Exit(1)

@@ -23,7 +23,10 @@ from dagster_postgres.utils import DagsterPostgresException
 from assets.framework.errors import KnownFault
 from pipelines.home import Home
 
-# One pool for all writers of the warehouse, held by one run at a time, and freed when a run is cancelled or dies.
+# What the sources say goes into the run's events, where the UI shows it beside the step; files of standard output, each
+# filled by two more processes, would hold nothing else. One pool for all writers of the warehouse, held by one run at a
+# time. A run that dies is noticed by its process (run_launcher), one that does not begin by the clock; both give the
+# slot back.
 _SETTINGS = """\
 telemetry:
   enabled: false
@@ -33,9 +36,26 @@ concurrency:
   pools:
     default_limit: 1
     granularity: run
+run_queue:
+  dequeue_interval_seconds: 1
+run_launcher:
+  module: pipelines.orchestration.run_launcher
+  class: WatchfulRunLauncher
 run_monitoring:
   enabled: true
+  poll_interval_seconds: 10
+  start_timeout_seconds: 90
+  cancel_timeout_seconds: 60
   free_slots_after_run_end_seconds: 30
+compute_logs:
+  module: dagster.core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+python_logs:
+  managed_python_loggers: [pipelines]
+  python_log_level: INFO
+retention:
+  schedule: {purge_after_days: {skipped: 7, success: 90, failure: 90, started: 7}}
+  sensor: {purge_after_days: {skipped: 1, success: 14, failure: 30, started: 1}}
 """
 
 

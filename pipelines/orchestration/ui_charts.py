@@ -76,7 +76,11 @@ def picture(contract: type[Table], rows: pl.DataFrame) -> dict[str, dg.MetadataV
     title = _title(contract, chart, simulated=bool(rows.get_column("simulated", default=pl.Series([False])).any()))
     words = newest(lines)
     chart_png = vl_convert.svg_to_png(draw(chart, lines, title))
-    return {"chart": embedded(chart_png, f"{title}: {words}"), "newest": dg.MetadataValue.text(words)}
+    return {
+        "chart": embedded(chart_png, f"{title}: {words}"),
+        "newest": dg.MetadataValue.text(words),
+        **{f"newest {line.name}": dg.MetadataValue.float(float(line.points[-1][1])) for line in lines},
+    }
 
 
 def embedded(png: bytes, description: str) -> dg.MarkdownMetadataValue:

@@ -46,26 +46,22 @@ class HeadlinePair:
 
     asset: str = "BTC-USD"
     benchmark: str = "^RUT"
+    names: Mapping[str, str] = field(default_factory=dict)  # what a person calls a symbol
 
     @property
     def id(self) -> str:
         """As the marts name it."""
         return f"{self.asset}/{self.benchmark}"
 
-    @cached_property
-    def names(self) -> dict[str, str]:
-        """What a person calls the two."""
-        return {symbol.id: symbol.name for symbol in load_catalog().symbol}
-
     @property
     def asset_name(self) -> str:
         """Bitcoin."""
-        return self.names[self.asset]
+        return self.names.get(self.asset, self.asset)
 
     @property
     def benchmark_name(self) -> str:
         """Russell 2000."""
-        return self.names[self.benchmark]
+        return self.names.get(self.benchmark, self.benchmark)
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ class Marts:
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Marts:
         """The run in `folder`."""
-        return cls(folder, manifest)
+        return cls(folder, manifest, HeadlinePair(names=_told(manifest)["symbols"]))
 
     @classmethod
     def current(cls, tree: Path) -> Marts:
@@ -96,15 +92,15 @@ class Marts:
                 f"{tree} holds no published run; run `make demo` or `make nightly` once, or set RECOUPLE_HOME"
             )
         folder = link.resolve()
-        return cls(folder, json.loads(Run(folder).manifest.read_text()))
+        return cls.of(folder, json.loads(Run(folder).manifest.read_text()))
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
-        """Every pair of the catalog."""
-        return load_catalog().pair
+        """Every pair of the catalog it was made with."""
+        return tuple(Pair(asset=asset, benchmark=other) for asset, other in _told(self.manifest)["pairs"])
 
     @property
-    def names(self) -> dict[str, str]:
+    def names(self) -> Mapping[str, str]:
         """What a person calls a symbol."""
         return self.pair.names
 
@@ -132,7 +128,7 @@ class Marts:
         rows = pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
         if self.until is None:
             return rows
-        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()))
+        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()), strict=False)
 
     def rows(self, mart: str, **where: str | int) -> pl.DataFrame:
         """The rows of a mart with these values, in the order they became known; read once for all days."""
@@ -142,7 +138,7 @@ class Marts:
             found = (
                 pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
                 .filter(**where)
-                .drop(_LEARNT_LATER.get(mart, ()))
+                .drop(_LEARNT_LATER.get(mart, ()), strict=False)
             )
             self._read[key] = found.collect().sort(known_on, maintain_order=True)
         frame = self._read[key]
@@ -155,3 +151,9 @@ class Marts:
     def states(self, symbol: str) -> pl.DataFrame:
         """One symbol's market state, in order of session."""
         return self.rows("market_state", symbol=symbol)
+
+
+def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of the catalog that a run was made with; today's for runs from before it was noted."""
+    told: Mapping[str, Any] = manifest.get("catalog") or load_catalog().told()
+    return told

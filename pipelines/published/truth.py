@@ -7,7 +7,7 @@ arithmetic. Not here: the code that makes the reading: nothing of published.fact
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -34,7 +34,7 @@ class Truth:
     """The values of one day, what a person calls each symbol, and the ids nobody should read."""
 
     values: Values
-    names: dict[str, str]
+    names: Mapping[str, str]
     ids: frozenset[str]
 
 

@@ -148,9 +148,9 @@ def put_in_force(folder: Path) -> None:
     # Entries still to come were written before the clock was set back; they would hide this one later.
     earlier = _logged(tree) or [entry for entry in _from_runs(tree) if entry.run != folder.name]
     entries = [entry for entry in earlier if entry.from_us <= now and (folder.parent / entry.run).exists()]
-    begins = now + LEAD_US
+    begins = now + (LEAD_US if entries else 0)  # nobody can be reading an earlier run where there is none
     _write_log(tree, [*entries, InForce(folder.name, begins)])
-    if now_us() >= begins:
+    if entries and now_us() >= begins:
         _log.warning("%s was announced too late: a query begun just then may have seen two runs", folder)
     _point_at(folder)
     while (remaining_us := begins - now_us()) >= 0:

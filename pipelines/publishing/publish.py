@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from assets.catalog import Catalog
 from assets.contracts import MARTS
 from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
@@ -52,6 +53,8 @@ class Publisher:
     simulated: bool
     keep: timedelta
     clock: Callable[[], datetime]
+    with_brief: bool = True
+    catalog: Catalog | None = None  # what is told of it goes into the manifest, for the page and for alerts
 
     def publish(self, run_id: str) -> dict[str, Any]:
         """Write all marts, validate them, put them in force, remove what is long superseded; then what can wait.
@@ -65,7 +68,8 @@ class Publisher:
             told += serve(folder, simulated=self.simulated)
             for outdated in removable(self.tree, self.keep):
                 shutil.rmtree(outdated)
-        told += [fault for after in (_draw_brief, _copy) if (fault := _attempted(after, folder))]
+        afterwards = (_draw_brief, _copy) if self.with_brief else (_copy,)
+        told += [fault for after in afterwards if (fault := _attempted(after, folder))]
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
         return {
             "folder": str(folder),
@@ -101,6 +105,7 @@ class Publisher:
             "as_of": self.as_of.isoformat(),
             "published_at": published_at.isoformat(),
             "home_bytes": size_bytes(self.tree),
+            **({"catalog": self.catalog.told()} if self.catalog else {}),
             "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
         }
         # A plain timestamp: clients need another library to show one with a time zone.

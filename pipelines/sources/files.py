@@ -10,6 +10,7 @@ catalog as a service's answer is.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,7 +124,7 @@ class FilesUpstream:
         if symbol.frequency == "calendar_day":
             expected = pl.date_range(first, last, eager=True).to_list()
         else:
-            expected = nyse_sessions(last, first).to_list()
+            expected = _sessions(first, last)
         if bars := coarser(newest.to_list(), expected):
             raise OtherIdentity("prices.parquet", symbol.id, f"has {bars}; none of it was stored", remedy=_CORRECT_IT)
 
@@ -251,6 +252,12 @@ class FilesUpstream:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
+
+
+@functools.cache
+def _sessions(first: date, last: date) -> list[date]:
+    """NYSE sessions from first to last; most symbols of a folder share both."""
+    return nyse_sessions(last, first).to_list()
 
 
 def _says_something(rows: pl.DataFrame, names: Mapping[str, str]) -> bool:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -20,8 +21,8 @@ from assets.framework.errors import KnownFault
 from assets.marts.regimes import parameters
 from assets.universe import Universe
 from pipelines.universe.blocks import Block, BlockReport, BlockResult, advance_block, cut, from_the_start
-from pipelines.universe.map_blocks import Engine, InThisProcess
-from pipelines.universe.objects import Objects
+from pipelines.universe.map_blocks import Engine, InThisProcess, Processes
+from pipelines.universe.objects import Folder, Objects
 from pipelines.universe.panel import Panel, panel
 from quant.universe_breadth import Breadth, breadth
 from quant.universe_latest import CHANGES_OVER
@@ -48,6 +49,11 @@ class _Night:
     left: IntArray
     right: IntArray
     blocks: list[Block] = field(default_factory=list)
+
+
+def states_in(folder: Path, memory_gb: float, *, simulated: bool) -> StoredStates:
+    """States in a folder, computed by processes on this machine that together take so much memory."""
+    return StoredStates(Folder(folder), Processes.within(memory_gb), simulated)
 
 
 class StoredStates:

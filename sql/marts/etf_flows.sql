@@ -1,4 +1,5 @@
 -- Grain: one row per fund and trading day with a reported flow. The day's net flow and what it adds up to.
+-- Key: date, fund.
 -- Why here: a pending day is missing, not zero. Spans count NYSE sessions, so that a sum over a span with a missing day is
 -- null instead of too small; so is the sum since the fund's first day, from a missing day on.
 with reported as (

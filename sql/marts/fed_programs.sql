@@ -1,4 +1,5 @@
 -- Grain: one row per purchase programme announced by the as-of date.
+-- Key: program.
 -- Why here: when a programme began, at which pace, and what the Desk's operations show of it, in one place.
 with bought as (
     select

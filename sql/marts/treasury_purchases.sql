@@ -1,4 +1,5 @@
 -- Grain: one row per outright purchase of the Desk. What was offered and taken, for which programme, and the running sum.
+-- Key: operation_id.
 -- Why here: the Desk publishes operations, not programmes. A purchase belongs to a programme by its day and type; what
 -- belongs to none (small value exercises) stands without one. An amount that is not known makes the sum unknown from there
 -- on, not smaller.

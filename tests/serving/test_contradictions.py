@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -90,6 +91,13 @@ def rule(old: str, new: str) -> Callable[[Reading], Reading]:
     return lambda r: replace(r, would_change=tuple(line.replace(old, new) for line in r.would_change))
 
 
+def overclaimed(r: Reading) -> Reading:
+    """Foresight said of a skill whose interval holds zero."""
+    claim = r"No foresight .*: (\S+ earlier forecasts) here cannot be told from a random walk"
+    said = r"\1 at this horizon did better than the size of the gap alone"
+    return replace(r, sentences=tuple(replace(s, text=re.sub(claim, said, s.text)) for s in r.sentences))
+
+
 def _replaced(text: str, old: str, new: str) -> str:
     assert old in text, f"{old!r} is not in {text!r}"
     return text.replace(old, new)
@@ -107,7 +115,7 @@ PLANTED = [
     ),
     (Kind.INTERVAL, headline("95% interval 0.", "95% interval -0.")),
     (Kind.INTERVAL, headline("they are", "no daily link can be told from none, they are")),
-    (Kind.INTERVAL, topic("Catching up", "No foresight beyond the size of the gap:", "")),
+    (Kind.INTERVAL, overclaimed),
     (Kind.LABEL, headline("coupled", "decoupled")),
     (Kind.LABEL, headline("almost certainly", "perhaps still")),
     (Kind.LABEL, topic("Decoupling or delay?", "a delay", "a decoupling")),
@@ -135,15 +143,15 @@ PLANTED = [
     ),
     (Kind.REFERENCE, topic("Catching up", "Bitcoin was the laggard", "the Russell 2000 was the laggard")),
     (Kind.NUMBER, topic("Levels", "Bitcoin closed at 90,", "Bitcoin closed at 91,")),
-    (Kind.NUMBER, topic("Records", "record close", "record close")),
+    (Kind.NUMBER, topic("Records", "has set ", "has set 1")),
     (Kind.NUMBER, topic("Decoupling or delay?", "Daily coupling explains ", "Daily coupling explains 5")),
     (Kind.NUMBER, topic("Fed policy", "target 3.50 to 3.75%", "target 3.75 to 4.00%")),
     (Kind.NUMBER, figure("Net liquidity", "a week before: ", "a week before: 1")),
     (Kind.NUMBER, rule("closes above 124,753", "closes above 126,198")),
-    (Kind.NUMBER, change("; Russell 2000 ", "; Russell 2000 1")),
+    (Kind.NUMBER, change("63-session gap -", "63-session gap -1")),
     (Kind.NAME, headline("Bitcoin", "BTC-USD")),
     (Kind.NAME, headline("the Russell 2000", "^RUT")),
-    (Kind.NAME, topic("Trend", "within the usual range", "quiet_20")),
+    (Kind.NAME, topic("Trend", "unusually far behind", "quiet_20")),
     (Kind.NAME, topic("Fed liquidity", "Net liquidity", "Under covid net liquidity")),
     (Kind.NAME, topic("Fed liquidity", "Net liquidity", "Under reserve_management_2025 net liquidity")),
     (Kind.TENSE, topic("Levels", " on 12 December 2025", " today")),

@@ -99,6 +99,7 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
                 "observed_on": as_of,
                 "meeting_date": [date(2026, 1, 28), date(2026, 3, 18), date(2026, 6, 17)],
                 "expected_rate_pct": [3.6, 3.5, 3.3],
+                "priced_change_12m_bp": -40.0,
             }
         ),
         "treasury_purchases": pl.DataFrame(
