@@ -27,7 +27,7 @@ _DAYS_A_RUN = 25
 KEY = dg.AssetKey(["as_of", "run"])
 
 
-class PastDays(Protocol):
+class ComputesPastDays(Protocol):
     """Publishes days of the past."""
 
     def publish(self, days: list[date], run_id: str) -> Iterator[tuple[date, dict[str, Any]]]:

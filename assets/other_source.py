@@ -10,7 +10,7 @@ import dagster as dg
 from assets.framework.step_failure import in_one_sentence
 
 
-class OtherSource(Protocol):
+class AsksOtherSource(Protocol):
     """Another source and its home."""
 
     def publish(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from assets.framework.step_failure import in_one_sentence
 from assets.framework.table import asset_key
 
 
-class Publisher(Protocol):
+class PublishesRuns(Protocol):
     """Writes all marts as one versioned folder and makes it the current one."""
 
     def publish(self, run_id: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class PathEnd:
 
 
 @dataclass(frozen=True)
-class RatePath:
+class ImpliedPath:
     """Meetings in order of date as far as the contracts reach; `end` is None when all meetings asked for are priced."""
 
     observed_on: date
@@ -103,7 +103,7 @@ def rate_path(
     decided_until: date | None = None,
     effective_rates: Mapping[date, float] = NONE_KNOWN,
     listed_until: date = date.max,
-) -> RatePath:
+) -> ImpliedPath:
     """Expected rate and outcome probabilities of every coming meeting, from one day's fed funds futures curve.
 
     settlements: delivery month (any day of it) -> settlement price of the 30-day fed funds contract (CME: ZQ), such as
@@ -144,14 +144,14 @@ def rate_path(
     steps = _Steps(0, (1.0,))
     for meeting in (m for m in known if m > decided and _month(m) >= curve.first_month):
         if not _is_covered(_after(_month(meeting)), listed_until):
-            return RatePath(observed_on, tuple(outlooks), PathEnd(meeting, unlisted(listed_until)))
+            return ImpliedPath(observed_on, tuple(outlooks), PathEnd(meeting, unlisted(listed_until)))
         solved = curve.solve(meeting, outlooks[-1] if outlooks else None)
         if isinstance(solved, PathEnd):
-            return RatePath(observed_on, tuple(outlooks), solved)
+            return ImpliedPath(observed_on, tuple(outlooks), solved)
         before, after = solved
         steps = steps.moved((after - before) / STEP_PCT, lowest=-math.floor(current_range[0] / STEP_PCT + _ROUNDING))
         outlooks.append(MeetingOutlook(meeting, before, after, steps.lowest_range(current_range), steps.probabilities))
-    return RatePath(observed_on, tuple(outlooks), None)
+    return ImpliedPath(observed_on, tuple(outlooks), None)
 
 
 def unlisted(listed_until: date) -> str:

@@ -39,10 +39,15 @@ class Symbols(_CatalogEntry):
     )
 
 
-class Series(_CatalogEntry):
+class CatalogSeries(_CatalogEntry):
     """The catalog's macro series, for SQL to join on."""
 
     subject = "reference"
+
+    @classmethod
+    def table_name(cls) -> str:
+        """`series`: the plain name of a class is the catalog entry's own."""
+        return "series"
 
 
 class Pairs(CoreTable):

@@ -18,7 +18,7 @@ import polars as pl
 from assets.contracts.policy import MeetingOutlooks
 from assets.framework.table import table
 from assets.reference.facts import Reference
-from quant.fedwatch import OLDEST_RATE, PathEnd, RatePath, rate_path, unlisted
+from quant.fedwatch import OLDEST_RATE, ImpliedPath, PathEnd, rate_path, unlisted
 
 HORIZON = timedelta(days=548)  # 18 months: the Fed has published its meetings that far ahead
 
@@ -56,7 +56,7 @@ def _paths(
     meetings: pl.DataFrame,
     rates: pl.DataFrame,
     reference: Reference,
-) -> Iterator[RatePath]:
+) -> Iterator[ImpliedPath]:
     """One path per day with settlements, from what was known on it."""
     calendar = meetings.sort("meeting_date").rows()
     decisions = target_decisions.sort("meeting_date")
@@ -78,7 +78,7 @@ def _paths(
             yield _ended(path, reference.meetings_listed_until)
 
 
-def _ended(path: RatePath, listed_until: date) -> RatePath:
+def _ended(path: ImpliedPath, listed_until: date) -> ImpliedPath:
     """The path, ended at the first day without a list of meetings where no meeting before it ends it."""
     if path.end is not None or path.observed_on + HORIZON <= listed_until:
         return path
@@ -101,7 +101,7 @@ def _published_rates(rates: pl.DataFrame, day: date) -> dict[date, float]:
     return dict(zip(newest["date"], newest["value"], strict=True))
 
 
-def _rows(path: RatePath) -> Iterator[tuple[object, ...]]:
+def _rows(path: ImpliedPath) -> Iterator[tuple[object, ...]]:
     """The columns of MeetingOutlooks."""
     priced = path.priced_change_bp(path.observed_on + timedelta(days=365))
     for m in path.meetings:

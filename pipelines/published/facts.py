@@ -13,7 +13,7 @@ from typing import Any, Literal
 import polars as pl
 
 from assets.marts.relative_strength import EDGE, PAST_NEEDED, PAST_SESSIONS
-from pipelines.published.marts import Marts, Pair
+from pipelines.published.marts import HeadlinePair, Marts
 
 Row = Mapping[str, Any]
 Link = Literal["coupled", "decoupled", "inverse"]
@@ -36,7 +36,7 @@ class Facts:
     """The newest rows known at the end of one day; a row is empty where its mart holds none."""
 
     as_of: date
-    pair: Pair
+    pair: HeadlinePair
     asset: Row
     benchmark: Row
     correlation: Row

@@ -16,8 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.catalog import Pair as CatalogPair
-from assets.catalog import load_catalog
+from assets.catalog import Pair, load_catalog
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
 
@@ -42,7 +41,7 @@ class NothingPublished(KnownFault):
 
 
 @dataclass(frozen=True)
-class Pair:
+class HeadlinePair:
     """The two that the question is about."""
 
     asset: str = "BTC-USD"
@@ -71,7 +70,7 @@ class Marts:
 
     folder: Path
     manifest: Mapping[str, Any]
-    pair: Pair = Pair()
+    pair: HeadlinePair = HeadlinePair()
     until: date | None = None
     _read: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
@@ -82,7 +81,7 @@ class Marts:
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Marts:
         """The run in `folder`."""
-        return cls(folder, manifest, Pair(names=_told(manifest)["symbols"]))
+        return cls(folder, manifest, HeadlinePair(names=_told(manifest)["symbols"]))
 
     @classmethod
     def current(cls, tree: Path) -> Marts:
@@ -96,9 +95,9 @@ class Marts:
         return cls.of(folder, json.loads(Run(folder).manifest.read_text()))
 
     @cached_property
-    def pairs(self) -> tuple[CatalogPair, ...]:
+    def pairs(self) -> tuple[Pair, ...]:
         """Every pair of the catalog it was made with."""
-        return tuple(CatalogPair(asset=asset, benchmark=other) for asset, other in _told(self.manifest)["pairs"])
+        return tuple(Pair(asset=asset, benchmark=other) for asset, other in _told(self.manifest)["pairs"])
 
     @property
     def names(self) -> Mapping[str, str]:

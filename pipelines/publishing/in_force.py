@@ -49,7 +49,7 @@ class NotInForce(KnownFault):
 
 
 @dataclass(frozen=True)
-class Entry:
+class InForce:
     """A run, by the name of its folder, and the moment from which readers see it, in microseconds since 1970 UTC."""
 
     run: str
@@ -129,7 +129,7 @@ def _ends_whole(path: Path) -> bool:
 
 
 # ------------------------------------------------------------------ what is in force
-def history(tree: Path) -> list[Entry]:
+def history(tree: Path) -> list[InForce]:
     """What was in force, oldest first; where the log is lost, what the runs on disk say of it."""
     entries = _logged(tree)
     return _from_runs(tree) if entries is None else entries
@@ -149,7 +149,7 @@ def put_in_force(folder: Path) -> None:
     earlier = _logged(tree) or [entry for entry in _from_runs(tree) if entry.run != folder.name]
     entries = [entry for entry in earlier if entry.from_us <= now and (folder.parent / entry.run).exists()]
     begins = now + (LEAD_US if entries else 0)  # nobody can be reading an earlier run where there is none
-    _write_log(tree, [*entries, Entry(folder.name, begins)])
+    _write_log(tree, [*entries, InForce(folder.name, begins)])
     if entries and now_us() >= begins:
         _log.warning("%s was announced too late: a query begun just then may have seen two runs", folder)
     _point_at(folder)
@@ -234,12 +234,12 @@ def clear_away(tree: Path) -> None:
         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def _from_runs(tree: Path) -> list[Entry]:
+def _from_runs(tree: Path) -> list[InForce]:
     """The runs in the order they were written; the one that `current` names comes last."""
-    entries = [Entry(path.name, published_us(path.name)) for path in complete_runs(tree)]
+    entries = [InForce(path.name, published_us(path.name)) for path in complete_runs(tree)]
     current = Tree(tree).current.resolve().name
     if any(entry.run == current for entry in entries[:-1]):
-        entries.append(Entry(current, entries[-1].from_us + 1))
+        entries.append(InForce(current, entries[-1].from_us + 1))
     return entries
 
 
@@ -269,7 +269,7 @@ def _link(path: Path, target: Path) -> None:
     fresh.replace(path)
 
 
-def _logged(tree: Path) -> list[Entry] | None:
+def _logged(tree: Path) -> list[InForce] | None:
     """The log as it lies there; None where it is gone or damaged."""
     try:
         with Tree(tree).published_log.open(newline="", encoding="utf-8") as file:
@@ -279,12 +279,12 @@ def _logged(tree: Path) -> list[Entry] | None:
     whole = header == _HEADER and all(
         len(line) == 2 and _RUN.fullmatch(line[0]) and _MICROSECONDS.fullmatch(line[1]) for line in lines
     )
-    entries = [Entry(run, int(from_us)) for run, from_us in lines] if whole else []
+    entries = [InForce(run, int(from_us)) for run, from_us in lines] if whole else []
     in_order = all(earlier.from_us <= later.from_us for earlier, later in pairwise(entries))
     return entries if entries and in_order else None
 
 
-def _write_log(tree: Path, entries: Iterable[Entry]) -> None:
+def _write_log(tree: Path, entries: Iterable[InForce]) -> None:
     log = Tree(tree).published_log
     fresh = log.with_name(f".{log.name}-next")
     with fresh.open("w", newline="", encoding="utf-8") as file:
