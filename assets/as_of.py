@@ -9,19 +9,20 @@ the newest nightly's. One run takes many days, because days share what does not 
 
 import warnings
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from assets.framework.entries import Entry, load_entries
 from assets.framework.step_failure import in_one_sentence
 from assets.framework.table import POOL
-from quant.sessions import nyse_sessions
+from assets.reference.facts import FOLDER
 
 FIRST_DAY = date(2016, 1, 4)
 _NEW_YORK = ZoneInfo("America/New_York")
-_KNOWN_AHEAD = date(2028, 12, 31)
 _DAYS_A_RUN = 25
 
 KEY = dg.AssetKey(["as_of", "run"])
@@ -34,12 +35,16 @@ class ComputesPastDays(Protocol):
         """Publish each day in a tree of its own; yields what a person wants to know of it."""
 
 
-def _closed() -> list[datetime]:
-    """Weekdays on which the exchange is closed, each by its midnight."""
-    open_days = set(nyse_sessions(_KNOWN_AHEAD, FIRST_DAY))
-    span = (_KNOWN_AHEAD - FIRST_DAY).days
-    weekdays = (d for n in range(span + 1) if (d := FIRST_DAY + timedelta(days=n)).weekday() < 5)
-    return [datetime.combine(day, time(), _NEW_YORK) for day in weekdays if day not in open_days]
+class _Closures(Entry):
+    """Weekdays without a session, in order, and until when the list is complete."""
+
+    complete_until: date
+    closed: tuple[date, ...]
+
+
+def exchange_closures(path: Path = FOLDER / "exchange_closures.toml") -> tuple[date, ...]:
+    """Weekdays on which the exchange is closed; raises EntryError naming file, line and reason."""
+    return load_entries(path, _Closures).closed
 
 
 SESSIONS = dg.TimeWindowPartitionsDefinition(
@@ -48,7 +53,7 @@ SESSIONS = dg.TimeWindowPartitionsDefinition(
     cron_schedule="0 0 * * 1-5",
     timezone=_NEW_YORK.key,
     end_offset=1,  # a session may be looked back on from the evening of its own day
-    exclusions=_closed(),
+    exclusions=[datetime.combine(day, time(), _NEW_YORK) for day in exchange_closures()],
 )
 
 

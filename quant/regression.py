@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 FEWEST_OBSERVATIONS = 30
 
@@ -39,6 +38,8 @@ def hac_slope(y: NDArray[np.float64], x: NDArray[np.float64]) -> Slope | None:
     With x centred, the slope's corner of the sandwich stands alone: the long-run variance of x times residual, over the
     squared sum of squares of x.
     """
+    from scipy.special import stdtr, stdtrit
+
     if len(y) != len(x):
         raise ValueError(f"hac_slope: y has {len(y)} rows and x has {len(x)}; give one x per y")
     known = np.isfinite(y) & np.isfinite(x)

@@ -11,7 +11,7 @@ import polars as pl
 from assets.catalog import Catalog
 from assets.contracts.universe import UniverseBars
 from assets.framework.table import ingest
-from assets.raw.history import History
+from assets.raw.history import StoredHistory
 from assets.universe import Universes
 from assets.upstream import Fetched, Missing, Upstream, UpstreamError
 
@@ -19,7 +19,7 @@ PORTION = 200
 
 
 @ingest(UniverseBars)
-def universe_bars(universes: Universes, catalog: Catalog, upstream: Upstream, warehouse: History) -> Fetched:
+def universe_bars(universes: Universes, catalog: Catalog, upstream: Upstream, warehouse: StoredHistory) -> Fetched:
     """Daily bars of the universes' symbols; what came before the source failed is kept, and the next run goes on."""
     wanted = universes.fetched(catalog, upstream.simulated)
     stored = warehouse.watermarks(UniverseBars, "symbol", "date")

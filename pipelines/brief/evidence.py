@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.brief.charts import Interval, Line, Picture, intervals, lines
+from pipelines.brief.charts import Interval, Picture, PlottedLine, intervals, lines
 from pipelines.brief.content import HISTORY, Content, NothingToShow, table
 from pipelines.published import words
 from pipelines.published.marts import Marts
@@ -79,8 +79,8 @@ def signal(marts: Marts) -> Content:
     horizon = newest["horizon_sessions"][0]
     own = rows.filter(pl.col("horizon_sessions") == horizon).tail(HISTORY)
     drawn = [
-        Line("base rate", own["session"], own["base_rate"], Ink.MUTED, dashed=True),
-        Line("chance", own["session"], own["probability_catch_up"], Ink.ASSET),
+        PlottedLine("base rate", own["session"], own["base_rate"], Ink.MUTED, dashed=True),
+        PlottedLine("chance", own["session"], own["probability_catch_up"], Ink.ASSET),
     ]
     said = tuple(str(row["reading"]) for row in newest.iter_rows(named=True) if row["reading"])
     return Content(

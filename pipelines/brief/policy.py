@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipelines.brief.charts import Line, Picture, lines
+from pipelines.brief.charts import Picture, PlottedLine, lines
 from pipelines.brief.content import Content, NothingToShow, month_ends, table
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
@@ -31,7 +31,7 @@ def policy_rate(marts: Marts) -> Content:
         f"{signed(last['cumulative_change_bp'])} bp since the cycle began on {day(last['cycle_start'])}."
     )
     drawn = [
-        Line(
+        PlottedLine(
             "target",
             _until(decisions["meeting_date"], marts),
             _held(decisions["target_upper_pct"]),
@@ -46,7 +46,7 @@ def policy_rate(marts: Marts) -> Content:
             reached = path.drop_nulls("expected_rate_pct").sort("meeting_date")
             if reached.height:
                 priced_line = reached["meeting_date"], reached["expected_rate_pct"]
-                drawn.append(Line("priced", *priced_line, Ink.ASSET, dashed=True))
+                drawn.append(PlottedLine("priced", *priced_line, Ink.ASSET, dashed=True))
             priced = " ".join((*_last_priced(reached), *_end_of_path(path)))
     return Content(
         (said, priced),
@@ -99,8 +99,8 @@ def liquidity(marts: Marts) -> Content:
         f"{signed(last['net_liquidity_change_13w_usd_bn'])} bn in 13. It is total assets less the Treasury's account "
         f"and reverse repo; public since {day(last['available_on'])}."
     )
-    net = Line("net liquidity", known["date"], known["net_liquidity_usd_bn"], Ink.BENCHMARK)
-    total = Line("total assets", known["date"], known["total_assets_usd_bn"], Ink.MUTED)
+    net = PlottedLine("net liquidity", known["date"], known["net_liquidity_usd_bn"], Ink.BENCHMARK)
+    total = PlottedLine("total assets", known["date"], known["total_assets_usd_bn"], Ink.MUTED)
     return Content(
         (said,),
         (Picture(lines([total, net]), f"Net liquidity and total assets in USD bn over five years. {said}"),),
@@ -135,7 +135,7 @@ def bills(marts: Marts) -> Content:
         if newest > last["date"]
         else ""
     )
-    line = Line("bills", rows["date"], rows["bills_usd_bn"], Ink.THIRD)
+    line = PlottedLine("bills", rows["date"], rows["bills_usd_bn"], Ink.THIRD)
     return Content(
         tuple(filter(None, (said, late))),
         (Picture(lines([line]), f"Treasury bills held by the Fed in USD bn. {said} {late}"),),
@@ -166,7 +166,7 @@ def purchases(marts: Marts) -> Content:
         .tail(3)
     )
     drawn = [
-        Line(_programme(marts, program), own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
+        PlottedLine(_programme(marts, program), own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
         for program, ink in zip(reversed(newest.to_list()), (Ink.ASSET, Ink.BENCHMARK, Ink.THIRD), strict=False)
         for own in (whole.filter(pl.col("program") == program).drop_nulls("program_cumulative_usd_bn"),)
     ]

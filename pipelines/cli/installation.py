@@ -24,7 +24,7 @@ _LATE = timedelta(hours=30)  # a night and what it may take
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """One thing looked at; the remedy is empty where there is nothing to do."""
 
     name: str
@@ -33,67 +33,73 @@ class Finding:
     remedy: str = ""
 
 
-def findings(settings: Settings, now: datetime) -> list[Finding]:
+def findings(settings: Settings, now: datetime) -> list[DoctorFinding]:
     """All of them, in the order a person would look."""
     lacks = missing_settings(settings.home)
     found = [*_nights(health(settings.home, now), now), *_served(settings.tree), disk(settings.home)]
-    found += [Finding("dagster.yaml", False, sentence, "Add it: runs rely on it") for sentence in lacks]
+    found += [DoctorFinding("dagster.yaml", False, sentence, "Add it: runs rely on it") for sentence in lacks]
     return found if settings.source != "files" else [files(settings.files), *found]
 
 
-def files(folder: Path | None) -> Finding:
+def files(folder: Path | None) -> DoctorFinding:
     """Is what the files source reads where it should be?"""
     wanted = [folder / name for name in ("prices.parquet", "fred.parquet")] if folder else []
     missing = [path for path in wanted if not path.is_file()]
     if missing:
         told = f"{' and '.join(map(str, missing))} cannot be found"
-        return Finding("files", False, told, "Set RECOUPLE_FILES to a folder with prices.parquet and fred.parquet")
-    return Finding("files", True, f"prices and series are in {folder}")
+        return DoctorFinding(
+            "files", False, told, "Set RECOUPLE_FILES to a folder with prices.parquet and fred.parquet"
+        )
+    return DoctorFinding("files", True, f"prices and series are in {folder}")
 
 
-def _nights(told: Health | None, now: datetime) -> Iterator[Finding]:
+def _nights(told: Health | None, now: datetime) -> Iterator[DoctorFinding]:
     if told is None or told.last_night is None:
-        yield Finding("last night", True, "none yet; `make nightly` runs one, `make dev` runs one every evening")
+        yield DoctorFinding("last night", True, "none yet; `make nightly` runs one, `make dev` runs one every evening")
     elif told.last_night.success:
-        yield Finding("last night", True, f"ended {_at(told.last_night.ended)} after {told.last_night.seconds:.0f} s")
+        yield DoctorFinding(
+            "last night", True, f"ended {_at(told.last_night.ended)} after {told.last_night.seconds:.0f} s"
+        )
     else:
         reason = "; ".join(told.last_night.failures) or "it was cancelled"
         detail = f"failed {_at(told.last_night.ended)}: {reason}"
-        yield Finding("last night", False, detail, f"`make dev` shows the run: {told.last_night.run_id}")
+        yield DoctorFinding("last night", False, detail, f"`make dev` shows the run: {told.last_night.run_id}")
     if told is None:
         return
     if told.dead_runs:
         detail = f"{len(told.dead_runs)} runs say they run and no process does: {', '.join(told.dead_runs)}"
-        yield Finding("dead runs", False, detail, "Terminate them in the UI with `Force termination`")
+        yield DoctorFinding("dead runs", False, detail, "Terminate them in the UI with `Force termination`")
     if told.daemon_seen is not None:
         alive = told.daemon_alive(now)
         remedy = "" if alive else "Start `recouple service daemon` or `recouple dev`; without it no night begins"
-        yield Finding("daemon", alive, f"last seen {_at(told.daemon_seen)}", remedy)
+        yield DoctorFinding("daemon", alive, f"last seen {_at(told.daemon_seen)}", remedy)
         remedy = "" if told.schedule_on else "Switch nightly_schedule on in the UI under Automation"
         detail = f"next night {_at(told.next_night)}" if told.schedule_on else "switched off: no night begins"
-        yield Finding("schedule", told.schedule_on, detail, remedy)
+        yield DoctorFinding("schedule", told.schedule_on, detail, remedy)
 
 
-def _served(tree: Path) -> Iterator[Finding]:
+def _served(tree: Path) -> Iterator[DoctorFinding]:
     runs, current = complete_runs(tree), in_force(tree)
     if not runs:
-        yield Finding("served", True, "no run published yet")
+        yield DoctorFinding("served", True, "no run published yet")
         return
     if current not in runs:
-        yield Finding("served", False, f"the run in force is damaged or gone ({current})", "Run `recouple heal`")
+        yield DoctorFinding("served", False, f"the run in force is damaged or gone ({current})", "Run `recouple heal`")
         return
     ahead = [run for run in runs if run.name > current.name]
     if ahead:
         detail = f"ROLLED BACK to {current.name}; {len(ahead)} newer runs wait"
-        yield Finding("served", False, detail, "`recouple roll-forward` or the next night serves the newest again")
+        yield DoctorFinding(
+            "served", False, detail, "`recouple roll-forward` or the next night serves the newest again"
+        )
     else:
-        yield Finding("served", True, f"{current.name}, the newest of {len(runs)} runs kept")
+        yield DoctorFinding("served", True, f"{current.name}, the newest of {len(runs)} runs kept")
     fault = outdated(current, simulated=bool(manifest_of(current).get("simulated")))
     if fault:
-        yield Finding("serving.duckdb", False, f"{Tree(tree).serving} {fault}", "Run `recouple heal`")
+        yield DoctorFinding("serving.duckdb", False, f"{Tree(tree).serving} {fault}", "Run `recouple heal`")
 
 
-def disk(folder: Path) -> Finding:
+def disk(folder: Path) -> DoctorFinding:
     """Is there room for the next nights?"""
     free = shutil.disk_usage(nearest(folder)).free
     runs = complete_runs(folder)
@@ -102,9 +108,9 @@ def disk(folder: Path) -> Finding:
     told = f"{free / 1e9:.1f} GB free at {folder}, which takes {size_bytes(folder) / 1e9:.2f} GB; a night needs "
     told += f"{need / 1e9:.1f} GB at most{_growth(runs)}"
     if free >= need:
-        return Finding("disk", True, told)
+        return DoctorFinding("disk", True, told)
     remedy = f"Free at least {(need - free) / 1e9:.1f} GB: old runs lie in {Tree(folder).marts}, logs in DAGSTER_HOME"
-    return Finding("disk", False, told, remedy)
+    return DoctorFinding("disk", False, told, remedy)
 
 
 def _growth(runs: list[Path]) -> str:

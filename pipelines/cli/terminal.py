@@ -19,7 +19,7 @@ from assets.contracts.calendars import Calendars
 from assets.contracts.cross_checks import CrossChecks
 from assets.door.findings import NIGHTLY
 from assets.framework.contract import Mart
-from pipelines.cli.installation import Finding
+from pipelines.cli.installation import DoctorFinding
 from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read
@@ -127,7 +127,7 @@ def _concerns(marts: Marts, contract: type[Mart]) -> tuple[str, ...]:
     return tuple(contract.concerns(marts.scan(name).collect())) if marts.has(name) else ()
 
 
-def attention(wrong: Sequence[Finding]) -> Iterator[str]:
+def attention(wrong: Sequence[DoctorFinding]) -> Iterator[str]:
     """What a person should see to, 80 columns wide."""
     if wrong:
         yield ""

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from assets.framework.errors import KnownFault
 from pipelines.cli import metrics
 from pipelines.cli.backup import back_up, restore
-from pipelines.cli.installation import Finding, findings
+from pipelines.cli.installation import DoctorFinding, findings
 from pipelines.cli.main import app
 from pipelines.orchestration import instance
 from pipelines.publishing import in_force
@@ -58,7 +58,7 @@ def recouple(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Command:
     return lambda *arguments, **more: CliRunner().invoke(app, [str(a) for a in arguments], **more)
 
 
-def found(settings: Settings, name: str) -> Finding:
+def found(settings: Settings, name: str) -> DoctorFinding:
     return next(f for f in findings(settings, datetime.now(UTC)) if f.name == name)
 
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from pipelines.cli import doctor, installation
 from pipelines.cli.doctor import examine
-from pipelines.cli.installation import Finding
+from pipelines.cli.installation import DoctorFinding
 from pipelines.settings import Settings
 from pipelines.sources.live import LiveConfig
 from tests.upstream.loopback import DROP, HTML_200, Answer, Loopback, Request, loopback, status
@@ -31,7 +31,7 @@ class Clinic:
         self.server, self.folder = server, folder
         self.clock = FakeClock(datetime.now(UTC))
 
-    def findings(self, key: str | None = KEY) -> dict[str, Finding]:
+    def findings(self, key: str | None = KEY) -> dict[str, DoctorFinding]:
         secret = SecretStr(key) if key is not None else None
         config = LiveConfig(
             fred_api_key=secret, yahoo_url=self.server.url(HOST), fred_url=self.server.url(FRED, "/fred"),
