@@ -6,8 +6,7 @@ Here: the shape of an entry and the errors a typo ends in. Not here: the entries
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +14,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field, model_validator
 
-from assets.framework.entries import Entry, EntryError, line_of, load_entries
+from assets.framework.entries import Entry, EntryError, at, check_once, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
 FLOWS = {"etf_flows.TOTAL", "etf_flows.FUNDS"}  # what a cross-check may name besides symbols and series
@@ -171,6 +170,7 @@ class Acknowledged(Entry):
 class Catalog(Entry):
     """All entries, in the order of the file."""
 
+    headline: str
     windows_sessions: tuple[int, ...]
     symbol: tuple[Symbol, ...]
     series: tuple[Series, ...]
@@ -182,6 +182,11 @@ class Catalog(Entry):
     def acknowledges(self, series: str, day: date) -> str | None:
         """Why an oddity of this series and day is not told of; None where it is."""
         return next((entry.reason for entry in self.acknowledged if entry.covers(series, day)), None)
+
+    @property
+    def headline_pair(self) -> Pair:
+        """The pair that the question is about."""
+        return next(pair for pair in self.pair if pair.id == self.headline)
 
     def fetched(self) -> tuple[Symbol | Series | Futures, ...]:
         """Everything that is asked of an upstream by its id."""
@@ -220,29 +225,19 @@ class Catalog(Entry):
 def load_catalog(path: Path = PATH) -> Catalog:
     """Read and check the catalog; raises CatalogError naming file, line and reason."""
     catalog = load_entries(path, Catalog, CatalogError)
-    _check_ids(path, path.read_text(encoding="utf-8"), catalog)
+    _check_ids(path, catalog)
     return catalog
 
 
-def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
-    known: set[str] = set()
-    for kind, ids in (
-        ("symbol", [s.id for s in catalog.symbol]),
-        ("series", [s.id for s in catalog.series]),
-        ("futures", [f.id for f in catalog.futures]),
-        ("pair", [p.id for p in catalog.pair]),
-        ("cross_check", [c.id for c in catalog.cross_check]),
-    ):
-        for position, entry in enumerate(ids):
-            if entry in known:
-                line = line_of(text, kind, position)
-                raise CatalogError(f"{path.name}, line {line}: {kind} {entry} is there twice; keep one entry")
-            known.add(entry)
-    _check_pairs(path, text, catalog)
-
-
-def _check_pairs(path: Path, text: str, catalog: Catalog) -> None:
-    """A pair holds two symbols of the catalog against each other, once."""
+def _check_ids(path: Path, catalog: Catalog) -> None:
+    entries: dict[str, Sequence[Symbol | Series | Futures | Pair]] = {
+        "symbol": catalog.symbol,
+        "series": catalog.series,
+        "futures": catalog.futures,
+        "pair": catalog.pair,
+    }
+    for kind, of_kind in entries.items():
+        check_once(path, kind, [entry.id for entry in of_kind], CatalogError)
     symbols = {s.id for s in catalog.symbol}
     seen: set[frozenset[str]] = set()
     for position, pair in enumerate(catalog.pair):
@@ -259,14 +254,11 @@ def _check_pairs(path: Path, text: str, catalog: Catalog) -> None:
         for end in (pair.asset, pair.benchmark):
             if end not in symbols:
                 raise CatalogError(
-                    f"{path.name}, line {line}: pair {pair.id} names {end}, which is no symbol of the catalog; "
+                    f"{at(path, 'pair', position)}: pair {pair.id} names {end}, which is no symbol of the catalog; "
                     f"add a [[symbol]] entry or correct the name"
                 )
-    comparable = symbols | {s.id for s in catalog.series} | FLOWS
-    for position, check in enumerate(catalog.cross_check):
-        if unknown := check.ids() - comparable:
-            line = line_of(text, "cross_check", position)
-            raise CatalogError(
-                f"{path.name}, line {line}: cross_check {check.id} names {', '.join(sorted(unknown))}, which the "
-                f"catalog does not have; write ids as in their entries, with spaces around + and -"
-            )
+    if catalog.headline not in {pair.id for pair in catalog.pair}:
+        raise CatalogError(
+            f"{at(path, 'headline')}: headline is {catalog.headline}, which is no pair of the catalog; "
+            f"add a [[pair]] entry or correct the name"
+        )

@@ -19,7 +19,7 @@ from sqlglot.schema import MappingSchema
 
 from assets.contracts import MARTS
 from assets.framework.contract import Mart
-from assets.framework.entries import Entry, EntryError, line_of, load_entries
+from assets.framework.entries import Entry, EntryError, at, check_once, load_entries
 from quant.verdicts import Comparison
 
 PATH = Path(__file__).with_name("claims.toml")
@@ -100,16 +100,10 @@ class _Claims(Entry):
 def load_claims(path: Path = PATH) -> tuple[Claim, ...]:
     """Read and check the claims; raises ClaimError naming file, line and reason."""
     claims = load_entries(path, _Claims, ClaimError).claim
-    text = path.read_text(encoding="utf-8")
-    known: set[str] = set()
+    check_once(path, "claim", [claim.id for claim in claims], ClaimError)
     for position, claim in enumerate(claims):
-        if claim.id in known:
-            line = line_of(text, "claim", position, "id")
-            raise ClaimError(f"{path.name}, line {line}: claim {claim.id} is there twice; keep one entry")
-        known.add(claim.id)
         if fault := claim.fault():
-            line = line_of(text, "claim", position, "evidence")
-            raise ClaimError(f"{path.name}, line {line}: claim {claim.id}: evidence {fault}")
+            raise ClaimError(f"{at(path, 'claim', position, 'evidence')}: claim {claim.id}: evidence {fault}")
     return claims
 
 

@@ -59,6 +59,15 @@ class Pairs(CoreTable):
     benchmark = dy.String(description="catalog symbol it is held against")
 
 
+class Studied(CoreTable):
+    """What the studies in SQL look at, for SQL to join on."""
+
+    study = dy.String(primary_key=True, description="section of assets/studies.toml")
+    symbol = dy.String(primary_key=True, description="catalog symbol")
+    horizon_sessions = dy.Int64(primary_key=True, description="how far", min=1, metadata={"unit": "sessions"})
+    yardstick = dy.String(nullable=True, description="what all are held against this symbol as; null: as nothing")
+
+
 class Sessions(CoreTable):
     """NYSE trading dates up to the as-of date (exchange calendar XNYS)."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.framework.chart import Chart
+from assets.framework.chart import Chart, Headline
 from assets.framework.contract import Mart, count, number
 
 
@@ -20,9 +20,7 @@ class MarketState(Mart):
     a record. Momentum and volatility count the symbol's own days.
     """
 
-    subject = "prices"
-    grows_by = "session"
-    chart = Chart(x="session", y=("drawdown",), by="symbol", lines=("BTC-USD", "^RUT"))
+    chart = Chart(x="session", y=("drawdown",), by="symbol", lines=(Headline.ASSET, Headline.BENCHMARK))
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
     close = number("catalog unit", "last price, unadjusted")
@@ -60,11 +58,7 @@ class MarketState(Mart):
 class RollingCorrelations(Mart):
     """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
 
-    subject = "does_bitcoin_follow"
-    grows_by = "session"
-    chart = Chart(
-        x="session", y=("correlation",), where={"pair": "BTC-USD/^RUT"}, by="window_sessions", lines=(60, 252)
-    )
+    chart = Chart(x="session", y=("correlation",), where={"pair": Headline.PAIR}, by="window_sessions", lines=(60, 252))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session, the last of the window")
     window_sessions = dy.Int64(
@@ -86,9 +80,7 @@ class RollingCorrelations(Mart):
 class RelativeStrength(Mart):
     """Which of a pair runs ahead: the trend gap, which is not the correlation of daily returns."""
 
-    subject = "does_bitcoin_follow"
-    grows_by = "session"
-    chart = Chart(x="session", y=("gap_63d",), by="pair", lines=("BTC-USD/^RUT",))
+    chart = Chart(x="session", y=("gap_63d",), by="pair", lines=(Headline.PAIR,))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
@@ -121,7 +113,10 @@ class DivergenceEpisodes(Mart):
 
     subject = "does_bitcoin_follow"
     chart = Chart(
-        x="start_session", y=("follower_max_drawdown",), where={"leader": "^RUT", "follower": "BTC-USD"}, mark="stem"
+        x="start_session",
+        y=("follower_max_drawdown",),
+        where={"leader": Headline.BENCHMARK, "follower": Headline.ASSET},
+        mark="stem",
     )
     may_be_empty = True
     leader = dy.String(primary_key=True, description="catalog symbol that sets records")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.framework.chart import Chart
+from assets.framework.chart import Chart, Headline
 from assets.framework.contract import Mart, count, number
 
 REGIMES = ["coupled", "decoupled", "inverse"]
@@ -21,9 +21,7 @@ class CorrelationRegimes(Mart):
     probability falls below one third, so that a single odd week does not end it.
     """
 
-    subject = "does_bitcoin_follow"
-    grows_by = "session"
-    chart = Chart(x="session", y=("p_coupled",), where={"pair": "BTC-USD/^RUT"})
+    chart = Chart(x="session", y=("p_coupled",), where={"pair": Headline.PAIR})
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session")
     asset = dy.String(description="catalog symbol")

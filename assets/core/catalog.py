@@ -1,6 +1,6 @@
-"""The catalog as tables that SQL joins on.
+"""The catalog and the studies as tables that SQL joins on.
 
-Here: one row per entry. Not here: the entries (assets.catalog).
+Here: one row per entry. Not here: the entries (assets.catalog, assets.studies).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import polars as pl
 from assets.catalog import Catalog
 from assets.contracts import core
 from assets.framework.table import table
+from assets.studies import Studies
 
 
 @table(core.Symbols)
@@ -22,6 +23,12 @@ def symbols(catalog: Catalog) -> pl.DataFrame:
 def series(catalog: Catalog) -> pl.DataFrame:
     """The catalog's macro series."""
     return catalog.series_frame()
+
+
+@table(core.Studied)
+def studied(studies: Studies) -> pl.DataFrame:
+    """What the studies in SQL look at."""
+    return studies.studied_frame()
 
 
 @table(core.Pairs)

@@ -1,13 +1,12 @@
 """Rate sensitivity: do small caps answer to yields more than large caps do?
 
 Here: the asset that cuts the samples, each as it was known after a meeting. Not here: the regression
-(quant.regression).
+(quant.regression), which indices, yield and spans (assets/studies.toml).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,9 @@ from numpy.typing import NDArray
 
 from assets.contracts.policy_studies import RateSensitivity
 from assets.framework.table import table
+from assets.studies import RateSensitivitySamples, Studies
 from quant.regression import Slope, hac_slope
 
-SMALL = "^RUT"
-LARGE = ("^GSPC", "^NDX")
-FIRST_SESSION = date(1990, 1, 1)
-SPANS = {"since_1990": None, "last_5_years": 1260}
 SIGNIFICANT = 0.05
 
 _SCHEMA = {
@@ -45,23 +41,32 @@ _SCHEMA = {
 
 @table(RateSensitivity)
 def rate_sensitivity(
-    session_prices: pl.DataFrame, macro_series: pl.DataFrame, sessions: pl.DataFrame, target_decisions: pl.DataFrame
+    session_prices: pl.DataFrame,
+    macro_series: pl.DataFrame,
+    sessions: pl.DataFrame,
+    target_decisions: pl.DataFrame,
+    studies: Studies,
 ) -> pl.DataFrame:
     """The slope after every meeting, for every large-cap index, sample of days and span."""
-    daily = _daily(session_prices, macro_series, sessions)
+    entry = studies.rate_sensitivity
+    daily = _daily(session_prices, macro_series, sessions, entry)
     meeting = daily["session"].is_in(target_decisions["meeting_date"].implode()).to_numpy()
-    rows = [row for large in LARGE for row in _estimates(daily, large, meeting)]
+    rows = [row for large in entry.large for row in _estimates(daily, large, meeting, entry)]
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
-def _daily(prices: pl.DataFrame, macro: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
-    """Returns in percent and the change of the two-year yield in percentage points, one row per session."""
+def _daily(
+    prices: pl.DataFrame, macro: pl.DataFrame, sessions: pl.DataFrame, entry: RateSensitivitySamples
+) -> pl.DataFrame:
+    """Returns in percent and the change of the yield in percentage points, one row per session."""
     returns = prices.pivot("symbol", index="session", values="log_return").select(
-        "session", *(pl.col(symbol) * 100 for symbol in (SMALL, *LARGE))
+        "session", *(pl.col(symbol) * 100 for symbol in (entry.small, *entry.large))
     )
-    yields = macro.filter(series_id="DGS2").select(session="date", yield_pct="value", available_on="available_on")
+    yields = macro.filter(series_id=entry.yield_series).select(
+        session="date", yield_pct="value", available_on="available_on"
+    )
     return (
-        sessions.filter(pl.col("session") >= FIRST_SESSION)
+        sessions.filter(pl.col("session") >= entry.first_session)
         .join(returns, on="session", how="left")
         .join(yields, on="session", how="left")
         .sort("session")
@@ -69,22 +74,24 @@ def _daily(prices: pl.DataFrame, macro: pl.DataFrame, sessions: pl.DataFrame) ->
     )
 
 
-def _estimates(daily: pl.DataFrame, large: str, meeting: NDArray[np.bool_]) -> Iterator[dict[str, Any]]:
-    difference = (daily[SMALL] - daily[large]).fill_null(np.nan).to_numpy()
+def _estimates(
+    daily: pl.DataFrame, large: str, meeting: NDArray[np.bool_], entry: RateSensitivitySamples
+) -> Iterator[dict[str, Any]]:
+    difference = (daily[entry.small] - daily[large]).fill_null(np.nan).to_numpy()
     change = daily["yield_change"].fill_null(np.nan).to_numpy()
     everywhere = np.ones(len(daily), dtype=bool)
     for row in np.flatnonzero(meeting):
         if daily["available_on"][int(row)] is None:
             continue
         for days, chosen in (("all", everywhere), ("fomc", meeting)):
-            for span, length in SPANS.items():
+            for span, length in entry.spans.items():
                 window = slice(0 if length is None else max(0, int(row) + 1 - length), int(row) + 1)
                 sample = chosen[window]
                 slope = hac_slope(difference[window][sample], change[window][sample])
                 if slope:
                     yield {
                         "session": daily["session"][int(row)],
-                        "small": SMALL,
+                        "small": entry.small,
                         "large": large,
                         "days": days,
                         "span": span,

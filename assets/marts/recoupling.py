@@ -1,8 +1,8 @@
 """The recoupling signal and its scorecard: will the laggard catch up, and how good were such forecasts?
 
 Here: the assets that turn the signal's inputs into forecasts and scores, and put both in words. Not here: what was
-known when (sql/derived/signal_inputs.sql), the model (quant.forecasts), the scores (quant.scoring), which pair and
-horizons (assets/studies.toml).
+known when (sql/derived/signal_inputs.sql), the model (quant.forecasts), the scores (quant.scoring), which pair
+(assets/catalog.toml) and horizons (assets/studies.toml).
 
 Forecasts are recomputed every night rather than kept: every one uses only what was known on its day, in an order
 that appended days do not change, so recomputing gives the forecast that was issued.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.catalog import Catalog
+from assets.catalog import Catalog, Pair
 from assets.contracts.studies import RecouplingSignal, SignalScorecard
 from assets.framework.table import table
 from assets.studies import Recoupling, Studies
@@ -49,13 +49,10 @@ def recoupling_signal(
     signal_inputs: pl.DataFrame, session_prices: pl.DataFrame, catalog: Catalog, studies: Studies
 ) -> pl.DataFrame:
     """A forecast for every session and horizon since there were enough outcomes to learn from."""
-    entry = studies.recoupling
+    entry, pair = studies.recoupling, catalog.headline_pair
     names = {s.id: s.name for s in catalog.symbol}
-    prices = session_prices.filter(pl.col("symbol").is_in([entry.asset, entry.benchmark])).pivot(
-        "symbol", index="session", values="return_price"
-    )
-    inputs = signal_inputs.filter(pair=entry.pair).join(prices, on="session", how="left").sort("session")
-    frames = [_forecasts(inputs, horizon, entry) for horizon in entry.horizons_sessions]
+    inputs = signal_inputs.filter(pair=pair.id).sort("session")
+    frames = [_forecasts(inputs, horizon, pair, entry) for horizon in entry.horizons_sessions]
     issued = pl.concat(frames).sort("horizon_sessions", "session")
     return issued.with_columns(reading=_reading(issued, names))
 
@@ -72,7 +69,7 @@ def signal_scorecard(recoupling_signal: pl.DataFrame, studies: Studies) -> pl.Da
     return pl.DataFrame(rows) if rows else SignalScorecard.create_empty()
 
 
-def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.DataFrame:
+def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling) -> pl.DataFrame:
     """One horizon's forecasts, with what happened where that is known."""
     from quant.trailing import trailing_deviation
 
@@ -111,8 +108,8 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.Data
             skill_so_far_ci95_low=pl.Series(so_far.low).fill_nan(None),
             skill_so_far_ci95_high=pl.Series(so_far.high).fill_nan(None),
             horizon_sessions=pl.lit(horizon, pl.Int64),
-            leader=pl.when(asset_lags).then(pl.lit(entry.benchmark)).otherwise(pl.lit(entry.asset)),
-            follower=pl.when(asset_lags).then(pl.lit(entry.asset)).otherwise(pl.lit(entry.benchmark)),
+            leader=pl.when(asset_lags).then(pl.lit(pair.benchmark)).otherwise(pl.lit(pair.asset)),
+            follower=pl.when(asset_lags).then(pl.lit(pair.asset)).otherwise(pl.lit(pair.benchmark)),
             probability_catch_up=forecasts.probability,
             base_rate=forecasts.base_rate,
             probability_random_walk=by_chance,

@@ -6,7 +6,7 @@ tables made of them (assets.core.reference).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,8 +14,8 @@ from pathlib import Path
 import polars as pl
 from pydantic import Field
 
-from assets.framework.entries import Entry, EntryError, line_of, load_entries
-from assets.reference.fomc_calendar import FOMC_CALENDAR, cancelled_meetings, meetings_listed_until
+from assets.framework.entries import Entry, check_once, load_entries
+from assets.reference.fomc_calendar import FOMC_CALENDAR, load_fomc_calendar
 
 FOLDER = Path(__file__).parent
 
@@ -131,24 +131,9 @@ def load_reference(folder: Path = FOLDER) -> Reference:
         listed.program,
         load_entries(first_cuts, _FirstCuts).first_cut,
         load_entries(expectations, _Expectations).expectation,
-        cancelled_meetings(folder / FOMC_CALENDAR.name),
-        meetings_until,
-        tuple(
-            entry.model_copy(update={"complete_until": own.get(entry.id, entry.complete_until)})
-            for entry in load_entries(lists, _Lists).calendar
-        ),
+        load_fomc_calendar(folder / FOMC_CALENDAR.name).cancelled,
     )
-    _check_once(programs, "program", reference.programs)
-    _check_once(first_cuts, "first_cut", reference.first_cuts)
-    _check_once(expectations, "expectation", reference.expectations)
-    _check_once(lists, "calendar", reference.lists)
+    check_once(programs, "program", [p.id for p in reference.programs])
+    check_once(first_cuts, "first_cut", [c.id for c in reference.first_cuts])
+    check_once(expectations, "expectation", [e.id for e in reference.expectations])
     return reference
-
-
-def _check_once(path: Path, kind: str, entries: Sequence[Program | FirstCut | Expectation | PublishedList]) -> None:
-    known: set[object] = set()
-    for position, entry in enumerate(entries):
-        if entry.id in known:
-            line = line_of(path.read_text(encoding="utf-8"), kind, position)
-            raise EntryError(f"{path.name}, line {line}: {kind} {entry.id} is there twice; keep one entry")
-        known.add(entry.id)

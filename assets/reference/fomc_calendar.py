@@ -5,56 +5,47 @@ Here: reading fomc_calendar.toml. Not here: what was decided (sql/derived/target
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
-from assets.framework.entries import EntryError
+from assets.framework.entries import Entry, EntryError, at, load_entries
 
 FOMC_CALENDAR = Path(__file__).with_name("fomc_calendar.toml")
 
 
-def load_fomc_calendar(path: Path = FOMC_CALENDAR) -> pl.DataFrame:
-    """Every known meeting of the FOMC in order of date: the columns of FomcMeetings.
+class FomcCalendar(Entry):
+    """The last days of the Committee's meetings, by year; cancelled: meeting -> the day it was called off."""
 
-    Raises ValueError naming the file and the entry when a date is none, or stands in the file twice.
-    """
-    calendar = tomllib.loads(path.read_text(encoding="utf-8"))
-    meetings = pl.DataFrame(
-        [
-            {"meeting_date": _meeting_date(path, year, day), "scheduled": kind == "scheduled"}
-            for kind in ("scheduled", "unscheduled")
-            for year, days in calendar[kind].items()
-            for day in days
-        ],
-        schema={"meeting_date": pl.Date, "scheduled": pl.Boolean},
-    )
-    if (twice := meetings.filter(pl.col("meeting_date").is_duplicated())).height:
-        raise ValueError(f"{path.name}: {twice['meeting_date'][0]} is there twice; keep one entry")
-    return meetings.sort("meeting_date")
+    scheduled: Mapping[str, tuple[str, ...]]
+    unscheduled: Mapping[str, tuple[str, ...]] = {}
+    cancelled: Mapping[date, date] = {}
 
+    def meetings(self) -> pl.DataFrame:
+        """Every known meeting in order of date, cancelled ones left out: the columns of FomcMeetings."""
+        rows = [(date.fromisoformat(f"{year}-{day}"), kind == "scheduled") for kind, year, day in self.entries()]
+        schema = {"meeting_date": pl.Date, "scheduled": pl.Boolean}
+        return pl.DataFrame(rows, schema=schema, orient="row").sort("meeting_date")
 
-def meetings_listed_until(path: Path) -> date:
-    """The last day for which the list is complete."""
-    until = tomllib.loads(path.read_text(encoding="utf-8")).get("complete_until")
-    if type(until) is not date:
-        raise EntryError(f"{path.name}: complete_until is {until!r}; write the last day it covers as YYYY-MM-DD")
-    return until
+    def entries(self) -> Iterator[tuple[str, str, str]]:
+        """Table, year and day of each meeting, in the order of the file."""
+        for kind, years in (("scheduled", self.scheduled), ("unscheduled", self.unscheduled)):
+            yield from ((kind, year, day) for year, days in years.items() for day in days)
 
 
-def cancelled_meetings(path: Path) -> dict[date, date]:
-    """Meetings that were scheduled and cancelled later, with the day they were."""
-    cancelled = tomllib.loads(path.read_text(encoding="utf-8")).get("cancelled", {})
-    try:
-        return {date.fromisoformat(meeting): day for meeting, day in cancelled.items()}
-    except ValueError as error:
-        raise EntryError(f"{path.name}: cancelled: {error}; write dates as YYYY-MM-DD") from error
-
-
-def _meeting_date(path: Path, year: str, day: str) -> date:
-    try:
-        return date.fromisoformat(f"{year}-{day}")
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {year} lists {day!r}: {error}; write dates as MM-DD") from error
+def load_fomc_calendar(path: Path = FOMC_CALENDAR) -> FomcCalendar:
+    """Read and check the calendar; raises EntryError naming file, line and reason."""
+    calendar = load_entries(path, FomcCalendar)
+    known: set[str] = set()
+    for kind, year, day in calendar.entries():
+        meeting = f"{year}-{day}"
+        try:
+            date.fromisoformat(meeting)
+        except ValueError as error:
+            raise EntryError(f"{at(path, kind, year)}: {kind} {meeting}: {error}; write days as MM-DD") from None
+        if meeting in known:
+            raise EntryError(f"{at(path, kind, year)}: {meeting} is there twice; keep one entry")
+        known.add(meeting)
+    return calendar

@@ -22,6 +22,7 @@ import polars as pl
 import vl_convert
 from PIL import Image
 
+from assets.catalog import Pair
 from assets.framework.chart import Chart
 from assets.framework.contract import Table
 from assets.published import PublishesRuns
@@ -67,9 +68,9 @@ def _line(name: str, rows: pl.DataFrame, x: str, y: str) -> Trace:
     return Trace(name, tuple(known.gather_every(every, offset).iter_rows()))
 
 
-def picture(contract: type[Table], rows: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
+def picture(contract: type[Table], rows: pl.DataFrame, headline: Pair) -> dict[str, dg.MetadataValue[Any]]:
     """The table's chart, a PNG inside markdown, and its newest figures; nothing where there is nothing to draw."""
-    chart = contract.chart
+    chart = contract.chart.of(headline) if contract.chart else None
     lines = chart_lines(chart, rows) if chart else []
     if chart is None or not lines:
         return {}

@@ -192,7 +192,7 @@ class FilesUpstream:
     def fomc_meetings(self) -> Fetched:
         """The folder's meetings where it has them, the published calendar after the last of them."""
         path = self.folder / "fomc_meetings.csv"
-        calendar = load_fomc_calendar()
+        calendar = load_fomc_calendar().meetings()
         if not path.exists():
             return Fetched(calendar)
         try:

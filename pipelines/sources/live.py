@@ -33,7 +33,7 @@ FED_FUNDS_ROOT = "ZQ"
 def live_upstream(settings: Settings) -> LiveUpstream:
     """The live sources as these settings want them."""
     config = LiveConfig(fred_api_key=settings.fred_api_key, cache_dir=settings.home / "cache" / "yfinance")
-    return LiveUpstream(config, load_fomc_calendar())
+    return LiveUpstream(config, load_fomc_calendar().meetings())
 
 
 @dataclass(frozen=True)

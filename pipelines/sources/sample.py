@@ -104,7 +104,7 @@ class SampleUpstream:
 
     def fomc_meetings(self) -> Fetched:
         """The real calendar: the sample's Fed decides what the real one decided."""
-        return _fetched(FomcMeetings, (load_fomc_calendar(),))
+        return _fetched(FomcMeetings, (load_fomc_calendar().meetings(),))
 
     def _bars(self, symbol: Symbol) -> pl.DataFrame:
         entry = self._paths.market.symbol_entry(symbol)

@@ -14,10 +14,11 @@ with first_cut as (
 
 studied as (
     select
-        s.symbol,
-        h.horizon_sessions
-    from (values ('^RUT'), ('^GSPC'), ('^NDX'), ('BTC-USD')) as s (symbol)
-    cross join (values (21), (63), (126), (252)) as h (horizon_sessions)
+        symbol,
+        horizon_sessions,
+        yardstick
+    from core.studied
+    where study = 'easing_cycles'
 ),
 
 returns as (
@@ -25,6 +26,7 @@ returns as (
         c.cycle_start,
         s.symbol,
         s.horizon_sessions,
+        s.yardstick,
         after.session as available_on,
         after.return_price / base.return_price - 1 as change
     from first_cut as c
@@ -45,6 +47,9 @@ select
     r.change - nasdaq.change as return_relative_to_nasdaq_100
 from returns as r
 inner join returns as large
-    on r.cycle_start = large.cycle_start and r.horizon_sessions = large.horizon_sessions and large.symbol = '^GSPC'
+    on r.cycle_start = large.cycle_start and r.horizon_sessions = large.horizon_sessions and large.yardstick = 'large_caps'
 left join returns as nasdaq
-    on r.cycle_start = nasdaq.cycle_start and r.horizon_sessions = nasdaq.horizon_sessions and nasdaq.symbol = '^NDX'
+    on
+        r.cycle_start = nasdaq.cycle_start
+        and r.horizon_sessions = nasdaq.horizon_sessions
+        and nasdaq.yardstick = 'nasdaq_100'

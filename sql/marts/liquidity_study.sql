@@ -4,10 +4,10 @@
 -- where the programme's own return does, so that a row never changes afterwards.
 with studied as (
     select
-        s.symbol,
-        h.horizon_sessions
-    from (values ('BTC-USD'), ('^RUT'), ('^GSPC'), ('GC=F')) as s (symbol)
-    cross join (values (21), (63), (126), (252)) as h (horizon_sessions)
+        symbol,
+        horizon_sessions
+    from core.studied
+    where study = 'purchase_programs'
 ),
 
 spans as materialized (

@@ -72,7 +72,7 @@ def test_the_recorded_settlements_give_the_published_probabilities(history: Path
         for line in body["settlements"]["settlements"]
         if line["month"] != "Total"
     }
-    meetings = load_fomc_calendar()["meeting_date"].to_list()
+    meetings = load_fomc_calendar().meetings()["meeting_date"].to_list()
     path = rate_path(curve, meetings, date(2026, 9, 18), (3.75, 4.0))
     found = {m.meeting_date.isoformat(): m for m in path.meetings}
     for meeting, outcomes in body["EXPECTED"]["meetings"].items():

@@ -123,16 +123,21 @@ def test_the_note_about_closing_times_stands_where_bitcoin_seems_to_lead(homes: 
     ("old", "new", "said"),
     [
         ('assets = ["BTC-USD"', 'assets = ["BTC-EUR"', "breakouts.assets names BTC-EUR, which is no symbol"),
-        ('benchmark = "^RUT"', 'benchmark = "IWM"', "recoupling is about BTC-USD/IWM, which is no pair"),
+        ('symbols = ["BTC-USD"', 'symbols = ["BTC-EUR"', "purchase_programs.symbols names BTC-EUR, which is no symbol"),
+        ('small = "^RUT"', 'small = "^RTU"', "rate_sensitivity.small names ^RTU, which is no symbol"),
+        ('large_caps = "^GSPC"', 'large_caps = "IWM"', "easing_cycles.large_caps is IWM, which is none of its symbols"),
+        ('yield_series = "DGS2"', 'yield_series = "DGS5"', "DGS5, which is no series"),
         ("max_lag_sessions = 20", "max_lag_session = 20", "lead_lag.max_lag_session: extra inputs"),
         ("draws = 399", "draws = 1", "lead_lag.draws: input should be greater"),
-        ("[lead_lag]", "[lead_lag", "line"),
+        ("last_5_years = 1260", "last_5_years = 0", "rate_sensitivity.recent_sessions.last_5_years: input should be"),
+        ("[lead_lag]", "[lead_lag", "at line"),
     ],
 )
-def test_a_typo_in_the_studies_is_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_a_typo_in_the_studies_is_named_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
     text = PATH.read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "studies.toml").write_text(text.replace(old, new))
-    with pytest.raises(StudiesError, match=r"studies\.toml: ") as caught:
+    (tmp_path / "studies.toml").write_text(text.replace(old, new, 1))
+    line = 1 + text[: text.index(old)].count("\n")
+    with pytest.raises(StudiesError) as caught:
         load_studies(load_catalog(), tmp_path / "studies.toml")
     assert said in str(caught.value)
+    assert f"line {line}" in str(caught.value).replace("at line", "line")

@@ -86,6 +86,7 @@ role = "fund"
         ('benchmark = "TLT"', 'benchmark = "TLTT"', "names TLTT, which is no symbol"),
         ('id = "ETH-USD"', 'id = "BTC-USD"', "symbol BTC-USD is there twice"),
         ("[[pair]]", "[[pair]", "at line"),
+        ('headline = "BTC-USD/^RUT"', 'headline = "BTC-USD/IWM"', "headline is BTC-USD/IWM, which is no pair"),
     ],
 )
 def test_a_typo_is_named_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:

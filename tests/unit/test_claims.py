@@ -50,7 +50,7 @@ evidence = "select max(close) as measured_value from market_state where symbol =
         ("between $on - 2 and $on", "> date '2025-12-01'", "no date condition"),
         ("select close as measured_value", "selct close as measured_value", "evidence"),
         ('id = "bitcoin_below_peak"', 'id = "bitcoin_level"', "is there twice"),
-        ("[[claim]]", "[[claims]]", "claims: Extra inputs"),
+        ("[[claim]]", "[[claims]]", "claims: extra inputs"),
         ("claimed_value = -0.27", "claimed_value = minus", "line"),
     ],
 )

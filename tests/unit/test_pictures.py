@@ -7,12 +7,14 @@ import polars as pl
 import pytest
 import vl_convert
 
+from assets.catalog import Pair
 from assets.contracts import MARTS
 from assets.contracts.market import DivergenceEpisodes, MarketState
 from assets.framework.chart import Chart
 from assets.framework.contract import Mart
 from pipelines.orchestration.ui_charts import _smaller, chart_lines, draw, picture
 
+HEADLINE = Pair(asset="BTC-USD", benchmark="^RUT")
 DAYS = [date(2015, 1, 1) + timedelta(days=n) for n in range(4000)]
 
 
@@ -31,7 +33,7 @@ def test_a_chart_names_columns_that_the_contract_has(mart: type[Mart]) -> None:
 
 
 def test_the_picture_is_a_small_png_that_says_what_is_not_real() -> None:
-    shown = picture(MarketState, market_state([-0.5 + (n * 37 % 101) / 250 for n in range(4000)]))
+    shown = picture(MarketState, market_state([-0.5 + (n * 37 % 101) / 250 for n in range(4000)]), HEADLINE)
     text = str(shown["chart"].value)
     assert text.startswith("![market_state: drawdown [fraction], SIMULATED MARKET: BTC-USD: ")
     png = base64.b64decode(text.split("base64,")[1].rstrip(")"))
@@ -40,14 +42,15 @@ def test_the_picture_is_a_small_png_that_says_what_is_not_real() -> None:
 
 
 def test_the_newest_figure_stays_however_much_is_thinned() -> None:
-    lines = chart_lines(MarketState.chart or Chart("", ()), market_state([-0.2] * 3999 + [-0.7]))
+    chart = (MarketState.chart or Chart("", ())).of(HEADLINE)
+    lines = chart_lines(chart, market_state([-0.2] * 3999 + [-0.7]))
     assert len(lines[0].points) <= 300
     assert lines[0].points[-1] == (DAYS[3999], -0.7)
 
 
 def test_nothing_to_draw_is_no_picture() -> None:
-    assert picture(MarketState, market_state([None, None])) == {}
-    assert picture(DivergenceEpisodes, DivergenceEpisodes.create_empty()) == {}
+    assert picture(MarketState, market_state([None, None]), HEADLINE) == {}
+    assert picture(DivergenceEpisodes, DivergenceEpisodes.create_empty(), HEADLINE) == {}
 
 
 @pytest.mark.parametrize("mark", ["line", "step", "stem"])

@@ -9,6 +9,7 @@ import pytest
 
 from assets.catalog import Catalog, Series, Symbol, load_catalog
 from assets.contracts.raw import FomcMeetings, FundFlows, MacroObservations, PriceBars, TreasuryOperations
+from assets.framework.entries import EntryError
 from assets.reference.fomc_calendar import load_fomc_calendar
 from assets.upstream import Upstream
 from pipelines.sources.sample import SampleUpstream
@@ -258,7 +259,7 @@ def test_target_range_moves_the_day_after_a_meeting_and_is_a_quarter_wide(macro:
     assert ((upper["value"] - lower["value"]) == 0.25).all()
     moves = upper.filter(pl.col("value").diff() != 0).with_columns(pl.col("date").dt.offset_by("-1d"))
     assert moves.height == 31
-    assert set(moves["date"]) <= set(load_fomc_calendar()["meeting_date"])
+    assert set(moves["date"]) <= set(load_fomc_calendar().meetings()["meeting_date"])
     assert value(macro, "DFEDTARU", date(2025, 12, 10)) == 4.00
     assert value(macro, "DFEDTARU", BREAKOUT) == 3.75
 
@@ -295,7 +296,7 @@ def test_fund_flows_begin_with_trading_and_total_is_their_sum(flows: pl.DataFram
 
 
 def test_calendar_marks_the_meetings_of_march_2020_as_unscheduled_and_omits_the_cancelled_one() -> None:
-    calendar = load_fomc_calendar()
+    calendar = load_fomc_calendar().meetings()
     unscheduled = calendar.filter(~pl.col("scheduled"))["meeting_date"].to_list()
     assert unscheduled == [date(2020, 3, 3), date(2020, 3, 15)]
     assert date(2020, 3, 18) not in calendar["meeting_date"].to_list()
@@ -311,17 +312,22 @@ def test_calendar_agrees_with_independently_collected_meetings() -> None:
     if collected is None:
         pytest.skip("no independently collected fomc_meetings.csv beside the repository")
     known = pl.read_csv(collected, try_parse_dates=True).select(meeting_date="meeting_end_date", scheduled="scheduled")
-    ours = load_fomc_calendar().filter(pl.col("meeting_date") <= known["meeting_date"].max())
+    ours = load_fomc_calendar().meetings().filter(pl.col("meeting_date") <= known["meeting_date"].max())
     assert ours.equals(known.sort("meeting_date"))
 
 
 @pytest.mark.parametrize(
-    ("entry", "reason"), [('2026 = ["02-30"]', "2026 lists '02-30'"), ('2026 = ["01-28", "01-28"]', "twice")]
+    ("entry", "reason"),
+    [
+        ('2026 = ["02-30"]', "line 2: scheduled 2026-02-30: day is out of range"),
+        ('2026 = ["01-28", "01-28"]', "line 2: 2026-01-28 is there twice"),
+        ("2026 = [128]", "line 2: scheduled.2026.0: input should be a valid string"),
+    ],
 )
-def test_calendar_names_the_entry_that_is_wrong(tmp_path: Path, entry: str, reason: str) -> None:
+def test_calendar_names_the_line_that_is_wrong(tmp_path: Path, entry: str, reason: str) -> None:
     path = tmp_path / "fomc_calendar.toml"
     path.write_text(f"[scheduled]\n{entry}\n[unscheduled]\n")
-    with pytest.raises(ValueError, match=reason):
+    with pytest.raises(EntryError, match=reason):
         load_fomc_calendar(path)
 
 

@@ -82,7 +82,7 @@ class LiveWorld:
             nyfed_url=server.url(NYFED, "/api"),
             farside_url=server.url(FARSIDE),
         )
-        upstream = LiveUpstream(config, load_fomc_calendar(), self.clock)
+        upstream = LiveUpstream(config, load_fomc_calendar().meetings(), self.clock)
         try:
             return run_job(settings, job, overrides={"upstream": upstream})
         finally:

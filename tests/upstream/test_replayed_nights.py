@@ -61,7 +61,7 @@ class Nights:
             fred_api_key=SecretStr(KEY), policy=QUICK, cache_dir=self.home / "cache",
             yahoo_url=self.server.url(YAHOO), fred_url=self.server.url(FRED, "/fred"),
         )  # fmt: skip
-        upstream = LiveUpstream(config, load_fomc_calendar(), self.clock)
+        upstream = LiveUpstream(config, load_fomc_calendar().meetings(), self.clock)
         settings = Settings(source="live", home=self.home, as_of=as_of)
         defs = build_defs(settings, {"catalog": self.catalog, "upstream": upstream})
         job = defs.resolve_implicit_global_asset_job_def()
