@@ -36,49 +36,42 @@ class _Observed(Entry):
 
 
 class RecordBefore(Entry):
-    """The highest close of the time before a symbol's data begin."""
+    """The highest close of the time before a symbol's data begin, or a level that it had never reached."""
 
-    value: float = Field(gt=0)
-    day: date
+    close: float | None = Field(default=None, gt=0)
+    day: date | None = None
+    below: float | None = Field(default=None, gt=0)
     source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> RecordBefore:
+        if (self.close is None) == (self.below is None) or (self.close is None) != (self.day is None):
+            raise ValueError("give close and day, or below")
+        return self
 
 
 class Symbol(_Observed):
     """Something with a daily price bar.
 
-    record_before: what it must exceed before a close is a record. begins_with_data: it did not trade before. With
-    neither, what it did before its data is not known, and its records are marked as censored.
+    data_begin: first day of its prices at the source; with no record_before, it did not trade before. Without the one,
+    or where its data begin later, what it did before is not known and its records are marked as censored.
     """
 
     source: Literal["yahoo"]
     unit: Literal["usd", "index_points", "percent"]
     frequency: Literal["session", "calendar_day"]
     price: Literal["close", "adj_close"] = "close"
-    currency: str = Field(default="USD", pattern="[A-Z]{3}")
-    instrument: Literal["CRYPTOCURRENCY", "INDEX", "FUTURE", "ETF"] | None = None
-
+    data_begin: date | None = None
     record_before: RecordBefore | None = None
-    begins_with_data: bool = False
-
-    @property
-    def time_zones(self) -> tuple[str, ...]:
-        """Whose days its bars may be: the US exchanges', or UTC's where it trades every day."""
-        return ("UTC",) if self.frequency == "calendar_day" else ("America/New_York", "America/Chicago")
-
-    @model_validator(mode="after")
-    def _one_beginning(self) -> Symbol:
-        if self.record_before is not None and self.begins_with_data:
-            raise ValueError("says both record_before and begins_with_data; keep one")
-        return self
 
     def row(self) -> dict[str, object]:
         """The columns of core.symbols."""
         before = self.record_before
         return {
-            **self.model_dump(exclude={"record_before", "begins_with_data", *_IDENTITY}),
-            "record_before": before and before.value,
+            **self.model_dump(exclude={"record_before"}),
+            "record_before": before and before.close,
             "record_before_date": before and before.day,
-            "record_is_censored": before is None and not self.begins_with_data,
+            "record_below": before and before.below,
         }
 
 

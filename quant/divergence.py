@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
 Outcome = Literal["follower_recovered", "leader_fell", "open"]
 
 DEPTH = 0.20  # this far below its record a follower lags, and a leader has fallen
@@ -32,27 +34,27 @@ class Episode:
 
 
 def divergence_episodes(
-    leader_is_record: NDArray[np.bool_],
-    leader_drawdown: NDArray[np.float64],
-    follower_is_record: NDArray[np.bool_],
-    follower_drawdown: NDArray[np.float64],
-    *,
-    depth: float = DEPTH,
+    leader_is_record: BoolArray,
+    leader_is_far_below: BoolArray,
+    follower_is_record: BoolArray,
+    follower_is_far_below: BoolArray,
+    follower_drawdown: FloatArray,
 ) -> list[Episode]:
-    """Episodes in which the leader sets record closes while the follower stands `depth` or more below its own.
+    """Episodes in which the leader sets record closes while the follower stands far below its own.
 
     leader_is_record, follower_is_record: bool[T], a record close was set on the row or since the row before it;
-    leader_drawdown, follower_drawdown: float64[T], fractions <= 0 from the running record close. An episode starts on
-    the leader's record close, unless the leader itself already stands `depth` below it again, and ends on the first
-    later row on which the follower sets a record close of its own or the leader stands `depth` or more below its own.
-    Causal: an ended episode never changes when rows are appended; an open one is reported as of the last row. NaN:
-    not known on the row; an unknown follower neither begins nor deepens an episode, an unknown leader does not end
-    one. Raises ValueError when lengths differ.
+    leader_is_far_below, follower_is_far_below: bool[T], far below the record close, False where not known;
+    follower_drawdown: float64[T], fractions <= 0 from the running record close, NaN where not known. An episode starts
+    on the leader's record close, unless the leader itself already stands far below it again, and ends on the first
+    later row on which the follower sets a record close of its own or the leader stands far below its own. Causal: an
+    ended episode never changes when rows are appended; an open one is reported as of the last row. Raises ValueError
+    when lengths differ.
     """
-    if len({len(leader_is_record), len(leader_drawdown), len(follower_is_record), len(follower_drawdown)}) > 1:
-        raise ValueError("divergence_episodes: the four series must have equal length")
-    apart = sets_apart(leader_is_record, leader_drawdown, follower_drawdown, depth=depth)
-    ends = follower_is_record | (leader_drawdown <= -depth)
+    paths = (leader_is_record, leader_is_far_below, follower_is_record, follower_is_far_below, follower_drawdown)
+    if len({len(path) for path in paths}) > 1:
+        raise ValueError("divergence_episodes: the five series must have equal length")
+    apart = leader_is_record & ~leader_is_far_below & follower_is_far_below
+    ends = follower_is_record | leader_is_far_below
     return list(_episodes(apart, ends, follower_is_record, follower_drawdown))
 
 
@@ -68,10 +70,10 @@ def sets_apart(
 
 
 def _episodes(
-    apart: NDArray[np.bool_],
-    ends: NDArray[np.bool_],
-    recovered: NDArray[np.bool_],
-    follower: NDArray[np.float64],
+    apart: BoolArray,
+    ends: BoolArray,
+    recovered: BoolArray,
+    follower: FloatArray,
 ) -> Iterator[Episode]:
     position, last = 0, len(apart)
     while position < last:
@@ -88,9 +90,9 @@ def _episodes(
 
 
 def _episode(
-    apart: NDArray[np.bool_],
-    recovered: NDArray[np.bool_],
-    follower: NDArray[np.float64],
+    apart: BoolArray,
+    recovered: BoolArray,
+    follower: FloatArray,
     start: int,
     end: int | None,
 ) -> Episode:

@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 
-def trailing_zscore(values: FloatArray, *, window: int, min_observations: int) -> FloatArray:
-    """Distance of each value from the mean of the values before it, in their standard deviations.
+def trailing_moments(values: FloatArray, *, window: int, min_observations: int) -> tuple[FloatArray, FloatArray]:
+    """Mean and sample standard deviation of the values before each row, and before the row that comes next.
 
-    values: float64[T], NaN where unknown. Row t is held against the `window` rows before it, t itself left out; NaN
-    where the value is unknown, where fewer than `min_observations` of those rows are known, or where they are all
-    equal. Two passes over every window, so a row's result depends on nothing outside its window, to the last bit.
-    Raises ValueError for min_observations below 2 or above the window.
+    values: float64[T], NaN where unknown. Returns float64[T + 1] twice: entry t covers the `window` rows before row t,
+    t itself left out; NaN where fewer than `min_observations` of those rows are known, or where they are all equal. Two
+    passes over every window, so that an entry depends on nothing outside its window, to the last bit. Raises ValueError
+    for min_observations below 2 or above the window.
     """
     if not 2 <= min_observations <= window:
-        raise ValueError(f"trailing_zscore: min_observations must lie in 2..{window}, got {min_observations}")
-    scores: FloatArray = _trailing_zscore(np.ascontiguousarray(values, np.float64), window, min_observations)
-    return scores
+        raise ValueError(f"trailing_moments: min_observations must lie in 2..{window}, got {min_observations}")
+    moments: FloatArray = _trailing_moments(np.ascontiguousarray(values, np.float64), window, min_observations)
+    return moments[0], moments[1]
 
 
 def trailing_mean(values: FloatArray, window: int) -> FloatArray:
@@ -59,9 +59,9 @@ def _sample_deviation(windows: FloatArray, axis: int) -> FloatArray:
 
 
 @njit(cache=True)
-def _trailing_zscore(values, window, needed):  # type: ignore[no-untyped-def]
-    scores = np.full(len(values), np.nan)
-    for t in range(len(values)):
+def _trailing_moments(values, window, needed):  # type: ignore[no-untyped-def]
+    moments = np.full((2, len(values) + 1), np.nan)
+    for t in range(len(values) + 1):
         start, known, total = max(0, t - window), 0, 0.0
         for i in range(start, t):
             if not np.isnan(values[i]):
@@ -75,5 +75,6 @@ def _trailing_zscore(values, window, needed):  # type: ignore[no-untyped-def]
                 squares += (values[i] - mean) ** 2
         deviation = np.sqrt(squares / (known - 1))
         if deviation > 0:
-            scores[t] = (values[t] - mean) / deviation
-    return scores
+            moments[0, t] = mean
+            moments[1, t] = deviation
+    return moments

@@ -32,11 +32,12 @@ class Symbols(_CatalogEntry):
 
     subject = "reference"
     price = dy.String(description="column that returns are made from: close or adj_close")
+    data_begin = dy.Date(
+        nullable=True, description="first day of its prices at the source; null: not known whether it traded before"
+    )
     record_before = number("catalog unit", "highest close before the data begin; null: none is known", nullable=True)
     record_before_date = dy.Date(nullable=True, description="day of that close")
-    record_is_censored = dy.Bool(
-        description="it traded before its data begin, and its record of that time is not known"
-    )
+    record_below = number("catalog unit", "a level it had never reached before; null: none is known", nullable=True)
 
 
 class CatalogSeries(_CatalogEntry):

@@ -17,27 +17,36 @@ class MarketState(Mart):
     """One symbol on one session: its level, its record, its distance from it.
 
     A row per NYSE session for exchange-traded symbols and per UTC day for crypto, so that a record set on a weekend is
-    a record. Momentum and volatility count the symbol's own days.
+    a record. Momentum and volatility count these days. Where the source has an adjusted close and no unadjusted one,
+    the row says so in `missing`, and nothing that hangs on the close.
     """
 
     chart = Chart(x="session", y=("drawdown",), by="symbol", lines=(Headline.ASSET, Headline.BENCHMARK))
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
-    close = number("catalog unit", "last price, unadjusted")
+    close = number("catalog unit", "last price, unadjusted; null: missing at the source", nullable=True)
     return_1d = number("fraction", "change since the previous day; null after a missing day", nullable=True)
     record_close = number("catalog unit", "highest close so far, that of the time before the data begin included")
     record_session = dy.Date(description="day of the record close; it may lie before the data begin")
     record_high = number("catalog unit", "highest intraday high so far")
-    is_record_close = dy.Bool(description="this close is above every earlier one")
-    drawdown = number("fraction", "close / record_close - 1", min=-1, max=0)
-    drawdown_from_high = number("fraction", "close / record_high - 1", min=-1, max=0)
+    is_record_close = dy.Bool(nullable=True, description="this close is above every earlier one; null: no close")
+    drawdown = number("fraction", "close / record_close - 1; null without a close", nullable=True, min=-1, max=0)
+    drawdown_from_high = number(
+        "fraction", "close / record_high - 1; null without a close", nullable=True, min=-1, max=0
+    )
+    is_far_below_record = dy.Bool(
+        nullable=True,
+        description="20% or more below the record close: where a divergence begins, and where a leader has fallen",
+    )
+    far_below_record_at = number("catalog unit", "a close at or below this stands 20% or more below the record close")
     sessions_since_record = count(
         "days of this symbol since record_session; null while that lies before the calendar begins",
         metadata={"unit": "sessions"},
         nullable=True,
     )
     record_is_censored = dy.Bool(
-        description="it traded before its data begin and its record of that time is not known: this may be none"
+        description="the record may not be one: it traded before its data begin and what it did then is not known, or "
+        "it may have closed higher on a day whose close is missing"
     )
     volatility_30d_annualized = number(
         "fraction a year",
@@ -48,6 +57,7 @@ class MarketState(Mart):
     momentum_21d = number("fraction", "change over 21 of the symbol's days", nullable=True)
     momentum_63d = number("fraction", "change over 63 of the symbol's days", nullable=True)
     momentum_252d = number("fraction", "change over 252 of the symbol's days", nullable=True)
+    missing = dy.String(nullable=True, description="columns the source left empty that day: close, high, adj_close")
 
     @dy.rule()
     def record_is_in_the_past(cls) -> pl.Expr:  # noqa: N805
@@ -97,6 +107,12 @@ class RelativeStrength(Mart):
         "gap_63d against the 756 sessions before this one, today left out; null before 252 of them",
         nullable=True,
     )
+    lagging_at_or_below = number(
+        "log return", "the next session counts as lagging with a gap_63d at or below this", nullable=True
+    )
+    leading_at_or_above = number(
+        "log return", "the next session counts as leading with a gap_63d at or above this", nullable=True
+    )
     trend_state = dy.Enum(
         ["leading", "tracking", "lagging"],
         nullable=True,
@@ -126,6 +142,7 @@ class DivergenceEpisodes(Mart):
     leader_record_closes = count("record closes of the leader with the follower 20% or more below its own", min=1)
     follower_drawdown_at_start = number("fraction", "follower's distance from its record at the start", min=-1, max=0)
     follower_max_drawdown = number("fraction", "follower's largest distance from its record", min=-1, max=0)
+    is_censored = dy.Bool(description="a record it began with may be none, see market_state.record_is_censored")
     outcome = dy.Enum(["follower_recovered", "leader_fell", "open"], description="how it ended")
     sessions = count(
         "sessions from start to end, or to the as-of date while open", min=1, metadata={"unit": "sessions"}
@@ -219,9 +236,15 @@ class PeakPairs(Mart):
         description="sessions from the peak to that record; negative: the benchmark was first",
         metadata={"unit": "sessions"},
     )
-    benchmark_drawdown_at_peak = number("fraction", "benchmark's distance from its record at the peak", min=-1, max=0)
-    is_joint = dy.Bool(description="the benchmark stood within 3% of its own record at the peak")
+    benchmark_drawdown_at_peak = number(
+        "fraction", "benchmark's distance from its record at the peak; null: see missing", nullable=True, min=-1, max=0
+    )
+    is_joint = dy.Bool(
+        nullable=True, description="the benchmark stood within 3% of its own record at the peak; null: not known"
+    )
     confirmed_on = dy.Date(description="first day the asset had fallen 5% from the peak")
+    is_censored = dy.Bool(description="a record of either may be none, see market_state.record_is_censored")
+    missing = dy.String(nullable=True, description="what of the benchmark the source left empty at the peak")
 
     @dy.rule()
     def confirmed_after_the_peak(cls) -> pl.Expr:  # noqa: N805

@@ -28,18 +28,30 @@ class SeriesFreshness(Mart):
     is_stale = dy.Bool(description="last_observation is older than expected_observation, or absent")
     revisions_30d = count("stored values restated by the source within 30 days")
     rows = count("observations known")
-    rows_without_close = count("of these, days with an adjusted close and no unadjusted one; market_state lacks them")
+    last_close = dy.Date(nullable=True, description="prices: newest day with an unadjusted close")
+    missing = dy.String(
+        nullable=True,
+        description="prices: what the source left empty since the first day, by column; bar: the whole day",
+    )
     required = dy.Bool(description="the nightly fails without it")
     dependants = dy.String(nullable=True, description="what is missing or old while this is")
 
     @classmethod
     def concerns(cls, rows: pl.DataFrame) -> list[str]:
-        """The stale series, each with what hangs on it."""
+        """The stale series, each with what hangs on it, then those whose newest days lack the close."""
         stale = rows.filter("is_stale").sort("required", "source", "series", descending=[True, False, False])
+        without_close = rows.filter(pl.col("last_close") < pl.col("last_observation")).sort("series")
         return [
-            f"{row['source']} {row['series']}: "
-            + (f"newest is {row['last_observation']}" if row["last_observation"] else "never arrived")
-            + (f", due by {row['expected_by']}" if row["expected_by"] else "")
-            + (f"; affects {row['dependants']}" if row["dependants"] else "")
-            for row in stale.iter_rows(named=True)
+            *(
+                f"{row['source']} {row['series']}: "
+                + (f"newest is {row['last_observation']}" if row["last_observation"] else "never arrived")
+                + (f", due by {row['expected_by']}" if row["expected_by"] else "")
+                + (f"; affects {row['dependants']}" if row["dependants"] else "")
+                for row in stale.iter_rows(named=True)
+            ),
+            *(
+                f"{row['source']} {row['series']}: newest unadjusted close is {row['last_close']}; its distance from "
+                f"the record is not known since"
+                for row in without_close.iter_rows(named=True)
+            ),
         ]

@@ -9,14 +9,15 @@ import polars as pl
 
 from assets.catalog import Catalog
 from assets.contracts import core
-from assets.framework.table import table
+from assets.framework.table import Horizon, table
 from assets.studies import Studies
 
 
 @table(core.Symbols)
-def symbols(catalog: Catalog) -> pl.DataFrame:
-    """The catalog's symbols."""
-    return catalog.symbols_frame()
+def symbols(catalog: Catalog, horizon: Horizon) -> pl.DataFrame:
+    """The catalog's symbols; the simulated market did not trade before its first day, whenever that is."""
+    rows = catalog.symbols_frame()
+    return rows.with_columns(data_begin=pl.lit(horizon.as_of)) if horizon.simulated else rows
 
 
 @table(core.CatalogSeries)

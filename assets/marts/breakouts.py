@@ -167,7 +167,7 @@ def _beside(
     breakouts: pl.DataFrame, market_state: pl.DataFrame, asset: str, path: _Path, grid: pl.DataFrame, entry: Breakouts
 ) -> pl.DataFrame:
     """The breakouts since the asset has a price, with its state then and what it did next."""
-    state = market_state.filter(symbol=asset).select("session", asset_drawdown="drawdown").sort("session")
+    state = market_state.filter(symbol=asset).select("session", asset_drawdown="drawdown").drop_nulls().sort("session")
     known = breakouts.sort("session").join_asof(state, on="session").drop_nulls("asset_drawdown")
     rows = grid["session"].search_sorted(known["session"]).to_numpy().astype(np.int64)
     followed = within(rows, path.records, entry.follow_within_sessions, len(path.price))

@@ -25,6 +25,7 @@ _SCHEMA = {
     "leader_record_closes": pl.Int64,
     "follower_drawdown_at_start": pl.Float64,
     "follower_max_drawdown": pl.Float64,
+    "is_censored": pl.Boolean,
     "outcome": pl.String,
     "sessions": pl.Int64,
 }
@@ -44,9 +45,24 @@ def directions(catalog: Catalog) -> list[tuple[str, str]]:
 
 
 def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict[str, object]]:
-    joint = joint_states(states, leader, follower)
+    """A session without a close of one of the two is a session all the same: the other may end the episode on it."""
+    a, b = (_known(states.filter(symbol=s)) for s in (leader, follower))
+    if a.is_empty() or b.is_empty():
+        return
+    first = max(a["session"][0], b["session"][0])
+    joint = a.join(b, on="session", how="full", suffix="_follower", coalesce=True).sort("session")
+    joint = joint.filter(pl.col("session") >= first).with_columns(
+        pl.col("^(is_record|is_far_below|is_censored).*$").fill_null(False),
+        pl.col("drawdown_follower").fill_null(float("nan")),
+    )
     session = joint["session"]
-    for e in episodes_of(joint):
+    for e in find_episodes(
+        joint["is_record"].to_numpy(),
+        joint["is_far_below"].to_numpy(),
+        joint["is_record_follower"].to_numpy(),
+        joint["is_far_below_follower"].to_numpy(),
+        joint["drawdown_follower"].to_numpy(),
+    ):
         yield {
             "leader": leader,
             "follower": follower,
@@ -55,32 +71,20 @@ def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict
             "leader_record_closes": e.leader_record_closes,
             "follower_drawdown_at_start": e.follower_drawdown_at_start,
             "follower_max_drawdown": e.follower_max_drawdown,
+            "is_censored": joint["is_censored"][e.start] or joint["is_censored_follower"][e.start],
             "outcome": e.outcome,
             "sessions": e.sessions,
         }
 
 
-def joint_states(states: pl.DataFrame, leader: str, follower: str) -> pl.DataFrame:
-    """Prices, drawdowns and records of both from the first session of both on, NaN where one has no close.
-
-    A session without a close of one of the two is a session all the same: the other may end an episode on it.
-    """
-    a, b = (states.filter(symbol=s).select("session", "close", "drawdown", _record_since()) for s in (leader, follower))
-    joint = a.join(b, on="session", how="full", suffix="_follower", coalesce=True).sort("session")
-    first = max(a["session"][0], b["session"][0]) if a.height and b.height else date.max
-    return joint.filter(pl.col("session") >= first).with_columns(
-        pl.col("is_record", "is_record_follower").fill_null(False),
-        pl.col("close", "close_follower", "drawdown", "drawdown_follower").fill_null(float("nan")),
-    )
-
-
-def episodes_of(joint: pl.DataFrame) -> list[Episode]:
-    """The episodes of one direction, as row numbers of its joint states."""
-    return find_episodes(
-        joint["is_record"].to_numpy(),
-        joint["drawdown"].to_numpy(),
-        joint["is_record_follower"].to_numpy(),
-        joint["drawdown_follower"].to_numpy(),
+def _known(state: pl.DataFrame) -> pl.DataFrame:
+    """What the search for episodes looks at, of one symbol on its sessions."""
+    return state.select(
+        "session",
+        "drawdown",
+        _record_since(),
+        is_far_below="is_far_below_record",
+        is_censored="record_is_censored",
     )
 
 

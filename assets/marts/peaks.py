@@ -19,10 +19,10 @@ JOINT_WITHIN = 0.03  # both at their records, give or take what a session or two
 @table(PeakPairs)
 def peak_pairs(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Every confirmed peak of every pair's asset beside the benchmark's newest record."""
-    states = market_state.select(
-        "symbol", "session", "close", "record_close", "record_high", "record_session", "is_record_close", "drawdown"
-    ).sort("session")
-    peaks = {asset: _peaks(states.filter(symbol=asset)) for asset in {p.asset for p in catalog.pair}}
+    states = market_state.sort("session")
+    peaks = {
+        asset: _peaks(states.filter(symbol=asset).drop_nulls("close")) for asset in {p.asset for p in catalog.pair}
+    }
     frames = [_beside(peaks[p.asset], states.filter(symbol=p.benchmark), sessions, p) for p in catalog.pair]
     return pl.concat(frames)
 
@@ -38,6 +38,7 @@ def _peaks(state: pl.DataFrame) -> pl.DataFrame:
             "peak_close": peak["close"],
             "peak_high": confirmed["record_high"],
             "confirmed_on": confirmed["session"],
+            "is_censored": peak["record_is_censored"],
         }
     )
 
@@ -46,6 +47,7 @@ def _beside(peaks: pl.DataFrame, benchmark: pl.DataFrame, sessions: pl.DataFrame
     drawdown = _as_of(benchmark, "drawdown", peaks["peak_session"])
     record = _as_of(benchmark, "record_session", peaks["confirmed_on"])
     numbered = sessions.sort("session")
+    censored = _as_of(benchmark, "record_is_censored", peaks["confirmed_on"])
     gap = _as_of(numbered, "session_number", record) - _as_of(numbered, "session_number", peaks["peak_session"])
     return peaks.with_columns(
         asset=pl.lit(pair.asset),
@@ -54,7 +56,9 @@ def _beside(peaks: pl.DataFrame, benchmark: pl.DataFrame, sessions: pl.DataFrame
         gap_sessions=gap,
         benchmark_drawdown_at_peak=drawdown,
         is_joint=drawdown >= -JOINT_WITHIN,
-    ).drop_nulls()
+        is_censored=peaks["is_censored"] | censored,
+        missing=pl.when(drawdown.is_null()).then(_as_of(benchmark, "missing", peaks["peak_session"])),
+    ).drop_nulls("benchmark_record_session")
 
 
 def _as_of(frame: pl.DataFrame, column: str, days: pl.Series) -> pl.Series:

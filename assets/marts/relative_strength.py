@@ -11,10 +11,11 @@ import polars as pl
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RelativeStrength
 from assets.framework.table import table
+from quant.trailing import trailing_moments
 
 GAPS = (63, 126, 252)
 PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
-EDGE = 1.0  # standard deviations at which a gap counts as leading or lagging
+UNUSUAL = 1.0  # standard deviations from the mean of its past
 
 
 @table(RelativeStrength)
@@ -38,12 +39,17 @@ def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
         (ratio / ratio.cum_max() - 1).alias("ratio_drawdown"),
         *((ratio / ratio.shift(sessions)).log().alias(f"gap_{sessions}d") for sessions in GAPS),
     )
-    past = gaps["gap_63d"].fill_null(float("nan")).to_numpy()
-    score = pl.Series("gap_63d_zscore", trailing_zscore(past, window=PAST_SESSIONS, min_observations=PAST_NEEDED))
-    scored = gaps.with_columns(score.fill_nan(None)).drop_nulls("ratio")
-    return scored.with_columns(trend_state=_state(pl.col("gap_63d_zscore")))
+    gap = gaps["gap_63d"].fill_null(float("nan")).to_numpy()
+    mean, deviation = trailing_moments(gap, window=PAST_SESSIONS, min_observations=PAST_NEEDED)
+    scored = gaps.with_columns(
+        gap_63d_zscore=(gap - mean[:-1]) / deviation[:-1],
+        lagging_at_or_below=mean[1:] - UNUSUAL * deviation[1:],
+        leading_at_or_above=mean[1:] + UNUSUAL * deviation[1:],
+    )
+    unknown = pl.col("gap_63d_zscore", "lagging_at_or_below", "leading_at_or_above").fill_nan(None)
+    return scored.drop_nulls("ratio").with_columns(unknown).with_columns(trend_state=_state(pl.col("gap_63d_zscore")))
 
 
 def _state(score: pl.Expr) -> pl.Expr:
-    leading = pl.when(score >= EDGE).then(pl.lit("leading"))
-    return leading.when(score <= -EDGE).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))
+    leading = pl.when(score >= UNUSUAL).then(pl.lit("leading"))
+    return leading.when(score <= -UNUSUAL).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))

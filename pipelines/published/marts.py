@@ -157,11 +157,6 @@ class Marts:
         return self.rows(mart, pair=self.pair.id)
 
     def states(self, symbol: str) -> pl.DataFrame:
-        """One symbol's market state, in order of session."""
-        return self.rows("market_state", symbol=symbol)
-
-
-def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of the catalog that a run was made with; today's for runs from before it was noted."""
-    told: Mapping[str, Any] = manifest.get("catalog") or load_catalog().told()
-    return told
+        """One symbol's market state on the days with a close, in order of session."""
+        state = self.scan("market_state").filter(pl.col("symbol") == symbol, pl.col("close").is_not_null())
+        return state.sort("session").collect()

@@ -36,19 +36,80 @@ observed as (
     select
         symbol as id,
         max(date) as last_observation,
-        count(*) as rows,
-        count(*) filter (where close is null) as rows_without_close
+        max(date) filter (where close is not null) as last_close,
+        count(*) as rows
     from core.daily_prices
     group by symbol
     union all
     select
         series_id as id,
         max(date) as last_observation,
-        count(*) as rows,
-        0 as rows_without_close
+        null as last_close,
+        count(*) as rows
     from core.macro_series
     where date <= getvariable('as_of') -- a target range announced for tomorrow is no observation yet
     group by series_id
+),
+
+gaps as (
+    select
+        symbol,
+        date,
+        day_number - lag(day_number) over (partition by symbol order by day_number) - 1 as days
+    from core.daily_prices
+),
+
+lacking as (
+    select
+        symbol as id,
+        'close' as what,
+        date,
+        1 as days
+    from core.daily_prices
+    where close is null
+    union all
+    select
+        symbol as id,
+        'high' as what,
+        date,
+        1 as days
+    from core.daily_prices
+    where high is null
+    union all
+    select
+        symbol as id,
+        'adj_close' as what,
+        date,
+        1 as days
+    from core.daily_prices
+    where close is not null and return_price is null
+    union all
+    select
+        symbol as id,
+        'bar' as what,
+        date - 1 as date,
+        days
+    from gaps
+    where days > 0
+),
+
+lacking_days as (
+    select
+        id,
+        what,
+        min(date) as first_day,
+        max(date) as last_day,
+        sum(days)::bigint as days
+    from lacking
+    group by id, what
+),
+
+missing as (
+    select
+        id,
+        string_agg(format('{} on {} days, {} to {}', what, days, first_day, last_day), '; ' order by what) as missing
+    from lacking_days
+    group by id
 ),
 
 restated as (
@@ -112,11 +173,13 @@ select
     o.last_observation is null or coalesce(o.last_observation < e.expected_observation, false) as is_stale,
     coalesce(r.revisions_30d, 0) as revisions_30d,
     coalesce(o.rows, 0) as rows,
-    coalesce(o.rows_without_close, 0) as rows_without_close,
+    o.last_close,
+    m.missing,
     c.required,
     c.dependants
 from catalog as c
 left join observed as o on c.id = o.id
+left join missing as m on c.id = m.id
 left join restated as r on c.id = r.id
 left join expected as e on c.id = e.id
 left join known.fetches as f

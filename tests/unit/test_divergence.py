@@ -11,7 +11,8 @@ from quant.divergence import Episode, divergence_episodes
 
 def episodes(leader: list[float], follower: list[float]) -> list[Episode]:
     a, b = (np.array(p, float) for p in (leader, follower))
-    return divergence_episodes(*_record(a), *_record(b))
+    leader, follower = _record(a), _record(b)
+    return divergence_episodes(leader[0], leader[1] <= -0.2, follower[0], follower[1] <= -0.2, follower[1])
 
 
 def _record(price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -42,6 +43,21 @@ def test_a_follower_just_above_the_threshold_is_no_divergence() -> None:
     assert episodes([10, 9, 11, 12], [100, 81, 82, 81]) == []
 
 
+def test_a_leader_that_stands_far_below_its_own_record_again_starts_no_episode() -> None:
+    record, far_below = np.array([False, True, False]), np.array([False, True, True])  # set on a weekend, lost since
+    follower = np.array([-0.3, -0.3, -0.3])
+    assert divergence_episodes(record, far_below, np.zeros(3, bool), follower <= -0.2, follower) == []
+    (found,) = divergence_episodes(record, np.zeros(3, bool), np.zeros(3, bool), follower <= -0.2, follower)
+    assert found.start == 1
+
+
+def test_a_row_on_which_the_follower_is_not_known_can_still_end_the_episode() -> None:
+    record, fell = np.array([True, False, False]), np.array([False, False, True])
+    follower = np.array([-0.3, np.nan, np.nan])
+    (found,) = divergence_episodes(record, fell, np.zeros(3, bool), follower <= -0.2, follower)
+    assert (found.end, found.outcome, found.follower_max_drawdown) == (2, "leader_fell", -0.3)
+
+
 PATHS = hnp.arrays(float, st.integers(2, 60), elements=st.floats(1, 1000))
 
 
@@ -55,4 +71,4 @@ def test_appending_rows_leaves_ended_episodes_unchanged(leader: np.ndarray, seed
 
 def test_unequal_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="equal length"):
-        divergence_episodes(np.array([True]), np.array([0.0]), np.array([True, False]), np.array([0.0]))
+        divergence_episodes(*(np.zeros(n, bool) for n in (1, 1, 2, 1)), np.zeros(1))
