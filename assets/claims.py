@@ -6,12 +6,14 @@ claims (claims.toml), their evaluation (assets.marts.claims), the rule of the ve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Literal
 
 import sqlglot
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
@@ -23,8 +25,12 @@ from assets.framework.entries import Entry, EntryError, at, check_once, load_ent
 from quant.verdicts import Comparison
 
 PATH = Path(__file__).with_name("claims.toml")
-DAY = "$on"  # stands in the evidence for the day it is evaluated on
+DAY = "$on"  # stands in a SELECT for the day it is evaluated on
+CLAIMED = "$claimed"  # stands in a SELECT for the claimed value
 VALUE = "measured_value"
+CONTEXT = "context"
+
+Kind = Literal["measured", "forecast", "dated_event"]
 
 
 class ClaimError(EntryError):
@@ -35,6 +41,7 @@ class Claim(Entry):
     """A statement, the number it comes down to, and the SELECT that measures it; claims.toml says what fields mean."""
 
     id: str = Field(pattern=r"^[a-z0-9_]+$")
+    kind: Kind
     statement: str = Field(min_length=1)
     claimed_on: date
     claimed_value: float
@@ -42,55 +49,75 @@ class Claim(Entry):
     tolerance: float = Field(ge=0)
     unit: str = Field(min_length=1)
     evidence: str = Field(min_length=1)
+    context: str = ""
+    chance_without_effect: float | None = Field(default=None, ge=0, le=1)
+    judged_from: date | None = None
     note: str = ""
     awaits: tuple[str, ...] = ()
 
-    def evidence_on(self, day: date) -> str:
-        """The SELECT for one day, as it is pasted into any DuckDB client on serving.duckdb."""
-        return self.evidence.strip().replace(DAY, f"date '{day.isoformat()}'")
+    @model_validator(mode="after")
+    def _only_a_forecast_waits(self) -> Claim:
+        if (self.kind == "forecast") != (self.judged_from is not None):
+            raise ValueError("a forecast, and nothing else, says with judged_from when its time comes")
+        return self
+
+    def days(self, as_of: date) -> list[date]:
+        """The days it is judged for in a run: its own and the run's; a dated event on its own alone."""
+        if as_of < self.claimed_on:
+            return []
+        return [self.claimed_on] if self.kind == "dated_event" else sorted({self.claimed_on, as_of})
+
+    def can_be_judged_on(self, day: date) -> bool:
+        """The marts it reads exist, and a forecast's time has come."""
+        return not self.absent and (self.judged_from is None or day >= self.judged_from)
+
+    def pasted(self, select: str, day: date) -> str:
+        """A SELECT of it for one day, as it is pasted into any DuckDB client on serving.duckdb."""
+        return select.strip().replace(DAY, f"date '{day.isoformat()}'").replace(CLAIMED, repr(self.claimed_value))
 
     @cached_property
     def reads(self) -> tuple[str, ...]:
-        """Names of the marts the evidence reads, in order of first use."""
-        return tuple(dict.fromkeys(node.name for node in _tables(self._parsed)))
+        """Names of the marts its SELECTs read, in order of first use."""
+        selects = (_parsed(self.pasted(text, self.claimed_on)) for text in (self.evidence, self.context) if text)
+        return tuple(dict.fromkeys(node.name for select in selects for node in _tables(select)))
 
     @property
     def absent(self) -> tuple[str, ...]:
         """Marts it awaits that do not exist."""
-        existing = {mart.table_name() for mart in MARTS}
-        return tuple(name for name in self.reads if name not in existing)
+        return tuple(name for name in self.reads if name not in _mart_names())
 
-    def warehouse_query(self, day: date) -> str:
+    def warehouse_query(self, select: str, day: date) -> str:
         """The same SELECT over the warehouse, where marts are a schema."""
-        parsed = sqlglot.parse_one(self.evidence_on(day), dialect="duckdb")
+        parsed = _parsed(self.pasted(select, day))
         for node in _tables(parsed):
             node.set("db", exp.to_identifier(Mart.layer))
         return parsed.sql(dialect="duckdb")
 
-    def fault(self) -> str | None:
-        """What keeps the evidence from being used, or None."""
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Field and reason of whatever keeps a SELECT of it from being used."""
+        for field, select, column in (("evidence", self.evidence, VALUE), ("context", self.context, CONTEXT)):
+            if select and (fault := self._fault(select, column)):
+                yield field, fault
+
+    def _fault(self, select: str, column: str) -> str | None:
         try:
-            parsed = self._parsed
+            parsed = _parsed(self.pasted(select, self.claimed_on))
         except SqlglotError as error:
             return f"is no SQL: {str(error).splitlines()[0]}"
-        if not isinstance(parsed, exp.Select) or parsed.named_selects != [VALUE]:
-            return f"must be one SELECT of one column named {VALUE}"
-        if DAY not in self.evidence:
+        if not isinstance(parsed, exp.Select) or parsed.named_selects != [column]:
+            return f"must be one SELECT of one column named {column}"
+        if DAY not in select:
             return f"has no date condition; write {DAY} where the day of evaluation belongs"
-        unknown = [name for name in self.absent if name not in self.awaits]
-        if unknown or "claims" in self.reads:
-            return f"reads {', '.join(unknown) or 'claims'}, which is no mart a claim can read; correct the name"
-        if self.absent:
+        absent = {node.name for node in _tables(parsed)} - (_mart_names() - {"claims"})
+        if unknown := sorted(absent - set(self.awaits)):
+            return f"reads {', '.join(unknown)}, which is no mart a claim can read; correct the name"
+        if absent:
             return None
         try:
             qualify(parsed.copy(), schema=_schema(), dialect="duckdb")
         except SqlglotError as error:
             return f"does not fit the marts: {str(error).splitlines()[0]}"
         return None
-
-    @cached_property
-    def _parsed(self) -> exp.Expr:
-        return sqlglot.parse_one(self.evidence_on(self.claimed_on), dialect="duckdb")
 
 
 class _Claims(Entry):
@@ -102,9 +129,13 @@ def load_claims(path: Path = PATH) -> tuple[Claim, ...]:
     claims = load_entries(path, _Claims, ClaimError).claim
     check_once(path, "claim", [claim.id for claim in claims], ClaimError)
     for position, claim in enumerate(claims):
-        if fault := claim.fault():
-            raise ClaimError(f"{at(path, 'claim', position, 'evidence')}: claim {claim.id}: evidence {fault}")
+        for field, fault in claim.faults():
+            raise ClaimError(f"{at(path, 'claim', position, field)}: claim {claim.id}: {field} {fault}")
     return claims
+
+
+def _parsed(select: str) -> exp.Expr:
+    return sqlglot.parse_one(select, dialect="duckdb")
 
 
 def _tables(parsed: exp.Expr) -> list[exp.Table]:
@@ -113,8 +144,9 @@ def _tables(parsed: exp.Expr) -> list[exp.Table]:
     return [node for node in parsed.find_all(exp.Table) if node.name not in named]
 
 
-@cache
-def _schema() -> MappingSchema:
-    return MappingSchema(
-        {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}, dialect="duckdb"
-    )
+def _mart_names() -> set[str]:
+    return {mart.table_name() for mart in MARTS}
+
+
+def _schema() -> dict[str, object]:
+    return {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}

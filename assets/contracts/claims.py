@@ -9,21 +9,27 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.framework.contract import Mart
+from assets.framework.contract import Mart, ahead, number
 
 
 class Claims(Mart):
-    """One checkable statement, measured on the day it was made and on the run's day.
+    """One checkable statement, judged for the day it was made and, unless it is a dated event, for the run's day.
 
     The verdict follows from the numbers: holds within the tolerance, close within twice the tolerance, fails beyond,
-    unknown where no value could be measured.
+    unknown where no value could be measured. A statement about an effect says how often its rule is kept without any
+    (chance_without_effect); above 5% a number as claimed shows nothing, and the verdict is not_shown.
     """
 
     subject = "judgement"
     may_be_empty = True
     claim_id = dy.String(primary_key=True, description="name of the claim")
     measured_on = dy.Date(primary_key=True, description="day it is measured for: the claim's own, or the run's")
+    kind = dy.Enum(
+        ["measured", "forecast", "dated_event"],
+        description="measured: true or not on any day; forecast: judged once its time has come; dated_event: about its day",
+    )
     claimed_on = dy.Date(description="day the statement was made")
+    judged_from = ahead("day from which a forecast is judged; null: it is none", nullable=True)
     statement = dy.String(description="what is claimed, in our words")
     claimed_value = dy.Float64(description="the number it comes down to, in the unit beside it")
     comparison = dy.Enum(
@@ -32,8 +38,18 @@ class Claims(Mart):
     measured_value = dy.Float64(nullable=True, description="what the evidence returns; null: it could not be measured")
     unit = dy.String(description="unit of both values and of the tolerance")
     tolerance = dy.Float64(min=0, description="a miss up to this holds, up to twice this is close")
-    verdict = dy.Enum(["holds", "close", "fails", "unknown"], description="what the numbers say of the statement")
+    chance_without_effect = number(
+        "probability",
+        "how often the rule is kept where there is no effect, by simulation; null: it is not about an effect",
+        nullable=True,
+        min=0,
+        max=1,
+    )
+    verdict = dy.Enum(
+        ["holds", "close", "fails", "not_shown", "unknown"], description="what the numbers say of the statement"
+    )
     evidence = dy.String(description="one SELECT over the marts that returns measured_value in any DuckDB client")
+    context = dy.String(nullable=True, description="figures the measured value is to be read beside")
     note = dy.String(nullable=True, description="how the statement was read, and what it leaves out")
 
     @dy.rule()

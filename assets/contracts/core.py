@@ -124,6 +124,7 @@ class DailyPrices(CoreTable):
     day_number = dy.Int64(description="position among the symbol's expected days; a gap is a missing day")
     close = number("catalog unit", "last price, unadjusted", nullable=True)
     high = number("catalog unit", "highest price of the day", nullable=True)
+    low = number("catalog unit", "lowest price of the day", nullable=True)
     return_price = number("catalog unit", "price that returns are made from, see catalog", nullable=True)
     available_on = dy.Date(description="first day a reader could know it")
 

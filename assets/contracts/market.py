@@ -25,6 +25,8 @@ class MarketState(Mart):
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
     close = number("catalog unit", "last price, unadjusted; null: missing at the source", nullable=True)
+    high = number("catalog unit", "highest price of the day, the close with it; null: neither is known", nullable=True)
+    low = number("catalog unit", "lowest price of the day, the close with it; null: neither is known", nullable=True)
     return_1d = number("fraction", "change since the previous day; null after a missing day", nullable=True)
     record_close = number("catalog unit", "highest close so far, that of the time before the data begin included")
     record_session = dy.Date(description="day of the record close; it may lie before the data begin")

@@ -40,8 +40,15 @@ class BreakoutEvents(Mart):
     followed = dy.Bool(
         nullable=True,
         description="the asset set a record close within the next 126 sessions; true from that day on, false once they "
-        "have passed, null until then. A record is one of the data: Bitcoin's begin in September 2014 at 457 after a "
-        "fall from above 1,100, so its records before 2017 are records since then",
+        "have passed, null until then",
+    )
+    any_day_follow_rate = number(
+        "fraction",
+        "what any day promised: share of all sessions whose next 126 were over by this one in which the asset set a "
+        "record within them; null before there is one",
+        nullable=True,
+        min=0,
+        max=1,
     )
     sessions_to_follow = dy.Int64(
         nullable=True,

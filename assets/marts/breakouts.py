@@ -179,6 +179,7 @@ def _beside(
             for horizon in entry.horizons_sessions
         ),
         followed=pl.Series(followed).fill_nan(None).cast(pl.Boolean),
+        any_day_follow_rate=pl.Series(_known_follow_rate(path, entry.follow_within_sessions)[rows]).fill_nan(None),
         sessions_to_follow=pl.Series(sessions_to_next(rows, path.records)).set(~came, None),
     )
 
@@ -198,6 +199,18 @@ def _follows(path: _Path, horizon: int) -> FloatArray:
     answer[: path.first] = np.nan
     answer[len(rows) - horizon :] = np.nan  # a record that already came must not count before its failures can
     return answer
+
+
+def _known_follow_rate(path: _Path, horizon: int) -> FloatArray:
+    """Share of followed sessions among those whose horizon was over by each session: float64[T], NaN before the first."""
+    answer = _follows(path, horizon)
+    known = np.isfinite(answer)
+    number, followed = np.cumsum(known), np.cumsum(np.where(known, answer, 0.0))
+    rate = np.full(len(answer), np.nan)
+    rate[horizon:] = np.divide(
+        followed[:-horizon], number[:-horizon], out=rate[horizon:].copy(), where=number[:-horizon] > 0
+    )
+    return rate
 
 
 def _events(breakout_events: pl.DataFrame, grid: pl.DataFrame, benchmark: str, quiet: int) -> BoolArray:

@@ -16,7 +16,7 @@ from pipelines.published.palette import Ink
 from pipelines.published.trust import trust
 from pipelines.published.words import day, number, percent, signed_percent
 
-_VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "unknown": "unknown"}
+_VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "not_shown": "not shown", "unknown": "unknown"}
 
 
 def breakouts(marts: Marts) -> Content:
@@ -123,7 +123,7 @@ def claims(marts: Marts) -> Content:
                 "claimed_value": ("Claimed", lambda v: number(v, 2)),
                 "measured_value": ("Measured", lambda v: number(v, 2)),
                 "unit": ("Unit", lambda u: str(u or "")),
-                "verdict": ("Verdict", str),
+                "verdict": ("Verdict", _VERDICTS.__getitem__),
             },
             open=True,
         ),

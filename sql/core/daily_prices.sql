@@ -22,6 +22,7 @@ select
     e.day_number,
     b.close,
     b.high,
+    b.low,
     case s.price when 'adj_close' then b.adj_close else b.close end as return_price,
     (b.date + s.release_lag_days::integer)::date as available_on
 from known.price_bars as b

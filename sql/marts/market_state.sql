@@ -14,6 +14,7 @@ with daily as (
         s.record_before,
         s.record_before_date,
         greatest(p.high, p.close) as high,
+        least(p.low, p.close) as low,
         nullif(
             concat_ws(
                 ', ',
@@ -107,6 +108,8 @@ select
     u.symbol,
     u.session,
     u.close,
+    u.high,
+    u.low,
     u.return_1d,
     u.record_close,
     coalesce(u.own_record_session, u.record_before_date) as record_session,

@@ -23,6 +23,7 @@ def test_a_claim_is_one_entry(tmp_path: Path) -> None:
     entry = """
 [[claim]]
 id = "gold_above_4000"
+kind = "measured"
 statement = "Gold costs more than 4,000 dollars."
 claimed_on = 2025-12-12
 claimed_value = 4000
@@ -35,20 +36,23 @@ evidence = "select max(close) as measured_value from market_state where symbol =
     path.write_text(TEXT + entry)
     added = load_claims(path)[-1]
     assert (added.id, added.reads) == ("gold_above_4000", ("market_state",))
-    assert "session = date '2025-12-12'" in added.evidence_on(date(2025, 12, 12))
-    assert "marts.market_state" in added.warehouse_query(date(2025, 12, 12))
+    assert "session = date '2025-12-12'" in added.pasted(added.evidence, date(2025, 12, 12))
+    assert "marts.market_state" in added.warehouse_query(added.evidence, date(2025, 12, 12))
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("tolerance = 1850", "tolerence = 1850", "tolerence: extra inputs are not permitted"),
+        ("tolerance = 460", "tolerence = 460", "tolerence: extra inputs are not permitted"),
         ('comparison = "at_least"', 'comparison = "atleast"', "comparison: input should be"),
-        ("select close as measured_value", "select close as value", "one column named measured_value"),
-        ("select close as measured_value", "select clse as measured_value", "does not fit the marts"),
-        ("select close as measured_value from market_state", "select close as measured_value from market", "no mart"),
+        ('kind = "dated_event"', 'kind = "date"', "kind: input should be"),
+        ('kind = "measured"', 'kind = "forecast"', "says with judged_from when its time comes"),
+        ("$claimed)) as measured_value", "$claimed)) as value", "one column named measured_value"),
+        ("select least(high,", "select least(hihg,", "does not fit the marts"),
+        ("as measured_value from market_state", "as measured_value from market", "no mart"),
         ("between $on - 2 and $on", "> date '2025-12-01'", "no date condition"),
-        ("select close as measured_value", "selct close as measured_value", "evidence"),
+        ("select least(high,", "selct least(high,", "evidence"),
+        ('context = """\nselect string_agg', 'context = """\nselec string_agg', "context is no SQL"),
         ('id = "bitcoin_below_peak"', 'id = "bitcoin_level"', "is there twice"),
         ("[[claim]]", "[[claims]]", "claims: extra inputs"),
         ("claimed_value = -0.27", "claimed_value = minus", "line"),
@@ -91,6 +95,7 @@ class Day:
 def claim(**changes: object) -> Claim:
     fields = {
         "id": "level",
+        "kind": "measured",
         "statement": "The index stands at 20.",
         "claimed_on": date(2025, 12, 12),
         "claimed_value": 20,
@@ -116,6 +121,33 @@ def test_on_its_own_day_a_claim_has_one_row(monkeypatch: pytest.MonkeyPatch) -> 
     assert ledger(monkeypatch, claim(), date(2025, 12, 12)) == [(date(2025, 12, 12), 20.0, "holds")]
 
 
+def test_a_dated_event_is_judged_on_its_own_day_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = claim(kind="dated_event", claimed_on=date(2025, 12, 11), claimed_value=10)
+    assert ledger(monkeypatch, entry, date(2025, 12, 12)) == [(date(2025, 12, 11), 10.0, "holds")]
+
+
+def test_a_forecast_is_judged_once_its_time_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = claim(kind="forecast", claimed_on=date(2025, 12, 10), judged_from=date(2025, 12, 12))
+    assert ledger(monkeypatch, entry, date(2025, 12, 11))[-1] == (date(2025, 12, 11), None, "unknown")
+    assert ledger(monkeypatch, entry, date(2025, 12, 12)) == [
+        (date(2025, 12, 10), None, "unknown"),
+        (date(2025, 12, 12), 20.0, "holds"),
+    ]
+
+
+def test_what_holds_as_often_without_the_effect_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for chance, expected in ((0.7, "not_shown"), (0.01, "holds")):
+        entry = claim(chance_without_effect=chance)
+        assert ledger(monkeypatch, entry, date(2025, 12, 12))[0][-1] == expected
+
+
+def test_a_level_is_held_against_the_days_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    nearest = "select least(21, greatest(19, $claimed)) as measured_value from market_state where session = $on"
+    for claimed, expected in ((20.5, "holds"), (25, "fails")):
+        entry = claim(claimed_value=claimed, evidence=nearest)
+        assert ledger(monkeypatch, entry, date(2025, 12, 12))[0][-1] == expected
+
+
 def test_a_claim_is_not_known_before_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ledger(monkeypatch, claim(), date(2025, 12, 11)) == []
 
@@ -127,7 +159,7 @@ def test_absent_data_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_mart_that_does_not_exist_yet_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     later = claim(evidence="select avg(x) as measured_value from to_come where day <= $on", awaits=("to_come",))
-    assert later.fault() is None
+    assert list(later.faults()) == []
     assert ledger(monkeypatch, later, date(2025, 12, 12))[0][1:] == (None, "unknown")
 
 

@@ -29,6 +29,11 @@ def test_the_verdict_follows_from_the_numbers(
     assert verdict(claimed, measured, tolerance, comparison) == expected
 
 
+@pytest.mark.parametrize(("measured", "expected"), [(0.6, "not_shown"), (0.42, "not_shown"), (0.3, "fails")])
+def test_a_number_that_chance_gives_as_often_shows_nothing(measured: float, expected: Verdict) -> None:
+    assert verdict(0.5, measured, 0.05, "at_least", chance_without_effect=0.7) == expected
+
+
 def test_a_negative_tolerance_is_refused() -> None:
     with pytest.raises(ValueError, match="zero or more"):
         verdict(1, 1, -0.1)
