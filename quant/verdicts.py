@@ -24,8 +24,8 @@ def verdict(
 ) -> Verdict:
     """`holds` within the tolerance, `close` within twice the tolerance, `fails` beyond, `unknown` without a value.
 
-    A claim about an effect that would hold too easily without any, by its chance_without_effect, is `not_shown` where its
-    number is as claimed.
+    A claim about an effect that would hold too easily without any, by its chance_without_effect, is `not_shown` where
+    its number is as claimed.
 
     comparison: what was claimed, the value itself or a bound; a bound is missed only on its wrong side. tolerance: in
     the unit of the values, zero or more; zero leaves nothing between holds and fails. Raises ValueError for a negative

@@ -26,7 +26,7 @@ class Claims(Mart):
     measured_on = dy.Date(primary_key=True, description="day it is measured for: the claim's own, or the run's")
     kind = dy.Enum(
         ["measured", "forecast", "dated_event"],
-        description="measured: true or not on any day; forecast: judged once its time has come; dated_event: about its day",
+        description="measured: true or not on any day; forecast: judged in its time; dated_event: about its day",
     )
     claimed_on = dy.Date(description="day the statement was made")
     judged_from = ahead("day from which a forecast is judged; null: it is none", nullable=True)

@@ -202,7 +202,7 @@ def _follows(path: _Path, horizon: int) -> FloatArray:
 
 
 def _known_follow_rate(path: _Path, horizon: int) -> FloatArray:
-    """Share of followed sessions among those whose horizon was over by each session: float64[T], NaN before the first."""
+    """Share of followed sessions among those whose horizon was over by each session: float64[T], NaN before one was."""
     answer = _follows(path, horizon)
     known = np.isfinite(answer)
     number, followed = np.cumsum(known), np.cumsum(np.where(known, answer, 0.0))
