@@ -50,7 +50,10 @@ def run(breakout_markets: int = 1000, lag_markets: int = 400, signal_markets: in
 def _breakouts(markets: int, quiet: int) -> Iterator[Figure]:
     rng = np.random.default_rng(1)
     drawn = [_returns_and_events(rng, quiet) for _ in range(markets)]
-    tests = [(circular_shift_test(f, e), circular_shift_test(np.where(np.isnan(f), f, f > 0), e)) for f, e in drawn]
+    tests = [
+        (circular_shift_test(f, e, HORIZONS), circular_shift_test(np.where(np.isnan(f), f, f > 0), e, HORIZONS))
+        for f, e in drawn
+    ]
     for k, horizon in enumerate(HORIZONS):
         for name, which in (("mean return", 0), ("hit rate", 1)):
             yield _rejections(f"breakout study, quiet {quiet}, {name}, {horizon}", [t[which].p_value[k] for t in tests])
@@ -151,7 +154,9 @@ def _cost() -> Iterator[Figure]:
     rng = np.random.default_rng(4)
     returns, events = _returns_and_events(rng, 20)
     leader, follower = null_pair(1260, rng)
-    yield _milliseconds("all rotations of one benchmark's events", lambda: circular_shift_test(returns, events))
+    yield _milliseconds(
+        "all rotations of one benchmark's events", lambda: circular_shift_test(returns, events, HORIZONS)
+    )
     yield _milliseconds("lead-lag of one pair, 1260 sessions", lambda: lead_lag(leader, follower, 20, rng))
 
 

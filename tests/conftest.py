@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import polars as pl
 import pytest
 from filelock import FileLock
@@ -24,6 +25,8 @@ from pipelines.settings import Settings
 from pipelines.sources.sample import SampleUpstream
 
 _ROOT = Path(__file__).parents[1]
+hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("house")
 ARTICLE_DAY = date(2025, 12, 12)
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens

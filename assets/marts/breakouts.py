@@ -113,8 +113,9 @@ def _study(
     events: BoolArray, outcomes: _Outcomes, days: Sequence[FloatArray], entry: Breakouts
 ) -> Iterator[dict[str, object]]:
     """One row per asset and horizon, all from the same rotations of the same events."""
-    of_returns = circular_shift_test(outcomes.returns, events, excess=entry.detectable_return)
-    of_rises = circular_shift_test(outcomes.rises, events)
+    lasting = [horizon for _ in entry.assets for horizon in entry.horizons_sessions]
+    of_returns = circular_shift_test(outcomes.returns, events, lasting, excess=entry.detectable_return)
+    of_rises = circular_shift_test(outcomes.rises, events, lasting)
     horizons = len(entry.horizons_sessions)
     for cell in range(outcomes.returns.shape[1]):
         horizon, drawn = entry.horizons_sessions[cell % horizons], days[cell % horizons]
@@ -133,6 +134,8 @@ def _study(
             "hit_rate_ci95_high": hit_high,
             "mean_return": _mean(returns[events]),
             "baseline_mean_return": _mean(returns),
+            "median_return": _median(returns[events]),
+            "baseline_median_return": _median(returns),
             "mean_return_ci95_low": mean_low,
             "mean_return_ci95_high": mean_high,
             "p_value": of_returns.p_value[cell],
@@ -142,9 +145,9 @@ def _study(
             "follow_rate": _mean(follows[events]),
             "baseline_follow_rate": _mean(follows),
             "method": (
-                f"p-values one-sided, all {len(events)} rotations of the events around the sample, family of "
-                f"{outcomes.returns.shape[1]} by the largest; interval of the hit rate by Wilson on "
-                f"{effective_hits(rows, horizon):.1f} effective events, of the mean by stationary bootstrap, "
+                f"p-values one-sided, all rotations of the events around the sample but those by less than a quarter of "
+                f"the horizon, family of {outcomes.returns.shape[1]} by the largest; interval of the hit rate by Wilson "
+                f"on {effective_hits(rows, horizon):.1f} effective events, of the mean by stationary bootstrap, "
                 f"{len(drawn)} draws of blocks of mean length {horizon} sessions, no tighter than so few events allow"
             ),
         }
@@ -218,6 +221,12 @@ def _events(breakout_events: pl.DataFrame, grid: pl.DataFrame, benchmark: str, q
         pl.col("benchmark") == benchmark, pl.col("sessions_since_previous_record") > quiet
     )["session"]
     return grid["session"].is_in(sessions.implode()).to_numpy()
+
+
+def _median(values: FloatArray) -> float | None:
+    """Median of what is known; None where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None
 
 
 def _mean(values: FloatArray) -> float | None:

@@ -41,6 +41,7 @@ _MODELS = {
 }
 _COMPONENTS = ("trend_gap", "coupling", "liquidity", "policy", "volatility", "flows")
 _FEWEST_INDEPENDENT = 30
+CALIBRATED = (0.8, 1.2)  # slopes at which probabilities mean what they say
 _VOLATILITY_SESSIONS, _USUAL_SESSIONS = 126, 252
 
 
@@ -198,6 +199,7 @@ def _scores(scored: pl.DataFrame, horizon: int, entry: Recoupling) -> Iterator[d
         losses = brier_losses(probability, outcome)
         base_low, base_high = skill_interval(losses, of_base, days)
         walk_low, walk_high = skill_interval(losses, of_walk, days)
+        slope = calibration_slope(probability, outcome)
         row: dict[str, object] = {
             "horizon_sessions": horizon,
             "model": model,
@@ -212,7 +214,8 @@ def _scores(scored: pl.DataFrame, horizon: int, entry: Recoupling) -> Iterator[d
             "brier_skill_random_walk": skill(losses, of_walk),
             "brier_skill_random_walk_ci95_low": walk_low,
             "brier_skill_random_walk_ci95_high": walk_high,
-            "calibration_slope": calibration_slope(probability, outcome),
+            "calibration_slope": slope,
+            "is_calibrated": None if np.isnan(slope) else CALIBRATED[0] <= slope <= CALIBRATED[1],
             "first_session": scored["session"][0],
             "last_session": scored["session"][-1],
         }
@@ -221,6 +224,20 @@ def _scores(scored: pl.DataFrame, horizon: int, entry: Recoupling) -> Iterator[d
 
 def _verdict(row: dict[str, object]) -> str:
     """What the intervals allow to be said: skill is claimed only where they lie above zero."""
+    return f"{_skill(row)} {_calibration(row)}"
+
+
+def _calibration(row: dict[str, object]) -> str:
+    """Whether the probabilities mean what they say."""
+    slope = float(str(row["calibration_slope"]))
+    if np.isnan(slope):
+        return "Its probabilities hardly vary, so their calibration cannot be judged."
+    if row["is_calibrated"]:
+        return f"Its probabilities mean what they say: calibration slope {slope:.2f}."
+    return f"Its probabilities are not calibrated, too {'timid' if slope > 1 else 'bold'}: slope {slope:.2f}."
+
+
+def _skill(row: dict[str, object]) -> str:
     base = _claim(row, "brier_skill", "the base rate")
     walk = _claim(row, "brier_skill_random_walk", "the random walk")
     few = int(str(row["independent_forecasts"]))

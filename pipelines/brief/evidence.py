@@ -43,7 +43,8 @@ def breakouts(marts: Marts) -> Content:
             f"After {words.condition(str(condition))}: {pair.asset_name} gained in "
             f"{percent(longest['hit_rate'], 0)} of cases over "
             f"{longest['horizon_sessions']} sessions; any day: {percent(longest['baseline_hit_rate'], 0)} "
-            f"({longest['events']} events, {number(longest['independent_events'])} of them independent)."
+            f"({longest['events']} events, {number(longest['independent_events'])} of them independent). "
+            f"{_by_chance(own)}"
         )
         if drawn and len(pictures) < 2:
             description = f"Hit rate per horizon with its interval, the base rate as a bar. {said[-1]}"
@@ -56,6 +57,7 @@ def breakouts(marts: Marts) -> Content:
             rows,
             {
                 "condition": ("After", words.condition),
+                "p_value_family": ("p of all together", lambda v: number(v, 2)),
                 "horizon_sessions": ("Sessions", number),
                 "events": ("Events", number),
                 "independent_events": ("Independent", number),
@@ -63,11 +65,22 @@ def breakouts(marts: Marts) -> Content:
                 "hit_rate_ci95_low": ("95% from", lambda v: percent(v, 0)),
                 "hit_rate_ci95_high": ("95% to", lambda v: percent(v, 0)),
                 "baseline_hit_rate": ("Base rate", lambda v: percent(v, 0)),
+                "median_return": ("Median return", signed_percent),
+                "baseline_median_return": ("Median of any day", signed_percent),
                 "mean_return": ("Mean return", signed_percent),
-                "p_value": ("p", lambda v: number(v, 2)),
+                "baseline_mean_return": ("Mean of any day", signed_percent),
+                "p_value": ("p alone", lambda v: number(v, 2)),
             },
         ),
     )
+
+
+def _by_chance(rows: pl.DataFrame) -> str:
+    """How often chance alone looks as good, over everything that was tried."""
+    p = rows["p_value_family"][0]
+    if p is None:
+        return "Too few events to say what chance would give."
+    return f"Of all horizons and assets tried, the best looks as good by chance in {percent(p, 0)} of cases."
 
 
 def signal(marts: Marts) -> Content:

@@ -12,6 +12,7 @@ from scipy import integrate, stats
 from benchmarks import known_markets
 from quant import copula, margins, regimes
 from quant.regimes import Dynamics, FilterState, RegimeParameters, Spell, classify, filter_regimes, spells
+from quant.scoring import calibration_slope
 
 SYMMETRIC = RegimeParameters(upper_border=0.25, lower_border=-0.25)
 
@@ -252,6 +253,19 @@ def test_known_truth_is_nearly_as_well_found_as_by_an_oracle(scenario: str) -> N
     assert score["accuracy"] / best["accuracy"] > 0.95
     assert score["false_per_year"] < 2.8
     assert score["log_loss"] - best["log_loss"] < 0.08
+
+
+def test_probabilities_of_the_regimes_mean_what_they_say() -> None:
+    found, truth = [], []
+    for scenario in ("switch", "stress", "drift"):
+        market = known_markets.simulate(scenario, 6, salt="calibration")
+        found += [classify(returns.copy())[1][504:] for returns in market["returns"]]
+        truth += [labels[504:] for labels in market["labels"]]
+    probabilities, labels = np.concatenate(found), np.concatenate(truth)
+    known = np.isfinite(probabilities).all(axis=1)
+    for column, label in enumerate((-1, 0, 1)):
+        said = np.clip(probabilities[known, column], 1e-6, 1 - 1e-6)
+        assert 0.8 < calibration_slope(said, (labels[known] == label).astype(float)) < 1.25, label
 
 
 def test_known_truth_without_changes_is_believed_to_stay() -> None:
