@@ -6,6 +6,7 @@ Here: the shape of an entry and the errors a typo ends in. Not here: the entries
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
@@ -61,14 +62,21 @@ class Symbol(_Observed):
     unit: Literal["usd", "index_points", "percent"]
     frequency: Literal["session", "calendar_day"]
     price: Literal["close", "adj_close"] = "close"
+    currency: str = Field(default="USD", pattern="[A-Z]{3}")
+    instrument: Literal["CRYPTOCURRENCY", "INDEX", "FUTURE", "ETF"] | None = None
     data_begin: date | None = None
     record_before: RecordBefore | None = None
+
+    @property
+    def time_zones(self) -> tuple[str, ...]:
+        """Whose days its bars may be: the US exchanges', or UTC's where it trades every day."""
+        return ("UTC",) if self.frequency == "calendar_day" else ("America/New_York", "America/Chicago")
 
     def row(self) -> dict[str, object]:
         """The columns of core.symbols."""
         before = self.record_before
         return {
-            **self.model_dump(exclude={"record_before"}),
+            **self.model_dump(exclude={"record_before", *_IDENTITY}),
             "record_before": before and before.close,
             "record_before_date": before and before.day,
             "record_below": before and before.below,
@@ -223,31 +231,33 @@ def load_catalog(path: Path = PATH) -> Catalog:
 
 
 def _check_ids(path: Path, catalog: Catalog) -> None:
-    entries: dict[str, Sequence[Symbol | Series | Futures | Pair]] = {
+    entries: dict[str, Sequence[Symbol | Series | Futures | Pair | CrossCheck]] = {
         "symbol": catalog.symbol,
         "series": catalog.series,
         "futures": catalog.futures,
         "pair": catalog.pair,
+        "cross_check": catalog.cross_check,
     }
     for kind, of_kind in entries.items():
         check_once(path, kind, [entry.id for entry in of_kind], CatalogError)
+    _check_pairs(path, catalog)
+
+
+def _check_pairs(path: Path, catalog: Catalog) -> None:
+    """A pair holds two symbols of the catalog against each other, once."""
     symbols = {s.id for s in catalog.symbol}
     seen: set[frozenset[str]] = set()
     for position, pair in enumerate(catalog.pair):
-        line = line_of(text, "pair", position)
+        where = at(path, "pair", position)
         if pair.asset == pair.benchmark:
-            raise CatalogError(
-                f"{path.name}, line {line}: pair {pair.id} holds {pair.asset} against itself; name another benchmark"
-            )
+            raise CatalogError(f"{where}: pair {pair.id} holds {pair.asset} against itself; name another benchmark")
         if frozenset((pair.asset, pair.benchmark)) in seen:
-            raise CatalogError(
-                f"{path.name}, line {line}: pair {pair.id} is there the other way round; keep one of the two"
-            )
+            raise CatalogError(f"{where}: pair {pair.id} is there the other way round; keep one of the two")
         seen.add(frozenset((pair.asset, pair.benchmark)))
         for end in (pair.asset, pair.benchmark):
             if end not in symbols:
                 raise CatalogError(
-                    f"{at(path, 'pair', position)}: pair {pair.id} names {end}, which is no symbol of the catalog; "
+                    f"{where}: pair {pair.id} names {end}, which is no symbol of the catalog; "
                     f"add a [[symbol]] entry or correct the name"
                 )
     if catalog.headline not in {pair.id for pair in catalog.pair}:
@@ -255,3 +265,10 @@ def _check_ids(path: Path, catalog: Catalog) -> None:
             f"{at(path, 'headline')}: headline is {catalog.headline}, which is no pair of the catalog; "
             f"add a [[pair]] entry or correct the name"
         )
+    comparable = symbols | {s.id for s in catalog.series} | FLOWS
+    for position, check in enumerate(catalog.cross_check):
+        if unknown := check.ids() - comparable:
+            raise CatalogError(
+                f"{at(path, 'cross_check', position)}: cross_check {check.id} names {', '.join(sorted(unknown))}, "
+                f"which the catalog does not have; write ids as in their entries, with spaces around + and -"
+            )

@@ -144,9 +144,13 @@ def _tables(parsed: exp.Expr) -> list[exp.Table]:
     return [node for node in parsed.find_all(exp.Table) if node.name not in named]
 
 
-def _mart_names() -> set[str]:
-    return {mart.table_name() for mart in MARTS}
+@cache
+def _mart_names() -> frozenset[str]:
+    return frozenset(mart.table_name() for mart in MARTS)
 
 
-def _schema() -> dict[str, object]:
-    return {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}
+@cache
+def _schema() -> MappingSchema:
+    return MappingSchema(
+        {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}, dialect="duckdb"
+    )

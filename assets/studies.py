@@ -40,7 +40,7 @@ class Breakouts(Entry):
     detectable_return: float = Field(gt=0, lt=1)
 
 
-class LeadLag(Entry):
+class LeadLagStudy(Entry):
     """Correlations of every catalog pair at many lags."""
 
     windows_sessions: Horizons

@@ -89,58 +89,8 @@ def _assets() -> list[dg.AssetsDefinition]:
     return found
 
 
-    @dg.resource(required_resource_keys={"run", "catalog"})
-    @before_the_run()
-    def upstream(context: dg.InitResourceContext) -> Upstream:
-        return select_upstream(context.resources.run, context.resources.catalog)
-
-    @dg.resource(required_resource_keys={"run", "upstream"})
-    @before_the_run()
-    def horizon(context: dg.InitResourceContext) -> RunHorizon:
-        source: Upstream = context.resources.upstream
-        return chosen_horizon(context.resources.run.as_of, source)
-
-    @dg.resource(required_resource_keys={"run", "horizon"})
-    @contextmanager
-    def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
-        settings: Settings = context.resources.run
-        horizon: RunHorizon = context.resources.horizon
-        opening = open_warehouse(
-            Tree(settings.tree).warehouse,
-            home_path=Home(settings.home).warehouse,
-            as_of=horizon.as_of,
-            simulated=horizon.simulated,
-            lock_wait_seconds=settings.lock_wait_seconds,
-        )
-        with before_the_run(), opening as opened:
-            yield opened
-
-    @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})
-    def publisher(context: dg.InitResourceContext) -> PublisherWithCard:
-        settings: Settings = context.resources.run
-        published = Publisher(
-            warehouse=context.resources.warehouse,
-            tree=settings.tree,
-            as_of=context.resources.horizon.as_of,
-            source=context.resources.upstream.name,
-            simulated=context.resources.horizon.simulated,
-            keep=timedelta(hours=settings.keep_runs_hours),
-            clock=lambda: datetime.now(UTC),
-        )
-        return PublisherWithCard(published)
-
-    @dg.io_manager(required_resource_keys={"catalog", "warehouse", "upstream"})
-    def io_manager(context: dg.InitResourceContext) -> WarehouseIOManager:
-        catalog: Catalog = context.resources.catalog
-        return WarehouseIOManager(context.resources.warehouse, context.resources.upstream, catalog.headline_pair)
-
-    return {
-        "catalog": catalog,
-        "studies": studies,
-        "reference": reference,
-        "upstream": upstream,
-        "horizon": horizon,
-        "warehouse": warehouse,
-        "publisher": publisher,
-        "io_manager": io_manager,
-    }
+def column_lineage() -> str:
+    """From which columns each column is made, as `recouple dictionary` writes it down."""
+    _assets()  # which enters the functions
+    selects = {path.stem: path.read_text(encoding="utf-8") for path in SQL_FOLDER.glob("*/*.sql")}
+    return lineage.written(selects, FUNCTIONS, READS)

@@ -17,8 +17,6 @@ BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 Outcome = Literal["follower_recovered", "leader_fell", "open"]
 
-DEPTH = 0.20  # this far below its record a follower lags, and a leader has fallen
-
 
 @dataclass(frozen=True)
 class Episode:
@@ -53,20 +51,16 @@ def divergence_episodes(
     paths = (leader_is_record, leader_is_far_below, follower_is_record, follower_is_far_below, follower_drawdown)
     if len({len(path) for path in paths}) > 1:
         raise ValueError("divergence_episodes: the five series must have equal length")
-    apart = leader_is_record & ~leader_is_far_below & follower_is_far_below
+    apart = sets_apart(leader_is_record, leader_is_far_below, follower_is_far_below)
     ends = follower_is_record | leader_is_far_below
     return list(_episodes(apart, ends, follower_is_record, follower_drawdown))
 
 
 def sets_apart(
-    leader_is_record: NDArray[np.bool_],
-    leader_drawdown: NDArray[np.float64],
-    follower_drawdown: NDArray[np.float64],
-    *,
-    depth: float = DEPTH,
-) -> NDArray[np.bool_]:
+    leader_is_record: BoolArray, leader_is_far_below: BoolArray, follower_is_far_below: BoolArray
+) -> BoolArray:
     """Rows on which the leader sets a record close and has not fallen since, and the follower stands far below."""
-    return leader_is_record & (leader_drawdown > -depth) & (follower_drawdown <= -depth)
+    return leader_is_record & ~leader_is_far_below & follower_is_far_below
 
 
 def _episodes(

@@ -21,6 +21,8 @@ class MarketState(Mart):
     the row says so in `missing`, and nothing that hangs on the close.
     """
 
+    subject = "prices"
+    grows_by = "session"
     chart = Chart(x="session", y=("drawdown",), by="symbol", lines=(Headline.ASSET, Headline.BENCHMARK))
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
@@ -70,6 +72,8 @@ class MarketState(Mart):
 class RollingCorrelations(Mart):
     """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(x="session", y=("correlation",), where={"pair": Headline.PAIR}, by="window_sessions", lines=(60, 252))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session, the last of the window")
@@ -92,6 +96,8 @@ class RollingCorrelations(Mart):
 class RelativeStrength(Mart):
     """Which of a pair runs ahead: the trend gap, which is not the correlation of daily returns."""
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(x="session", y=("gap_63d",), by="pair", lines=(Headline.PAIR,))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")

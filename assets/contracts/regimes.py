@@ -21,6 +21,8 @@ class CorrelationRegimes(Mart):
     probability falls below one third, so that a single odd week does not end it.
     """
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(x="session", y=("p_coupled",), where={"pair": Headline.PAIR})
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session")

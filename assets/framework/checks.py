@@ -53,9 +53,9 @@ def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
     if contract.has_concerns():
         named.append(
             dg.AssetCheckSpec(
-                "nothing_to_look_at",
+                AS_EXPECTED,
                 asset=key,
-                description="No series is older than it should be, and none lacks its newest closes.",
+                description="All is as a person expects it; what is not, the check says in words.",
             )
         )
     return [*named, *rule_checks.specs(contract, key)]

@@ -45,24 +45,9 @@ def directions(catalog: Catalog) -> list[tuple[str, str]]:
 
 
 def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict[str, object]]:
-    """A session without a close of one of the two is a session all the same: the other may end the episode on it."""
-    a, b = (_known(states.filter(symbol=s)) for s in (leader, follower))
-    if a.is_empty() or b.is_empty():
-        return
-    first = max(a["session"][0], b["session"][0])
-    joint = a.join(b, on="session", how="full", suffix="_follower", coalesce=True).sort("session")
-    joint = joint.filter(pl.col("session") >= first).with_columns(
-        pl.col("^(is_record|is_far_below|is_censored).*$").fill_null(False),
-        pl.col("drawdown_follower").fill_null(float("nan")),
-    )
+    joint = joint_states(states, leader, follower)
     session = joint["session"]
-    for e in find_episodes(
-        joint["is_record"].to_numpy(),
-        joint["is_far_below"].to_numpy(),
-        joint["is_record_follower"].to_numpy(),
-        joint["is_far_below_follower"].to_numpy(),
-        joint["drawdown_follower"].to_numpy(),
-    ):
+    for e in episodes_of(joint):
         yield {
             "leader": leader,
             "follower": follower,
@@ -77,14 +62,40 @@ def _episodes(states: pl.DataFrame, leader: str, follower: str) -> Iterator[dict
         }
 
 
+def joint_states(states: pl.DataFrame, leader: str, follower: str) -> pl.DataFrame:
+    """Prices, drawdowns and records of both from the first session of both on, NaN where one has no close.
+
+    A session without a close of one of the two is a session all the same: the other may end an episode on it.
+    """
+    a, b = (_known(states.filter(symbol=s)) for s in (leader, follower))
+    joint = a.join(b, on="session", how="full", suffix="_follower", coalesce=True).sort("session")
+    first = max(a["session"][0], b["session"][0]) if a.height and b.height else date.max
+    return joint.filter(pl.col("session") >= first).with_columns(
+        pl.col("^(is_record|is_far_below|is_censored).*$").fill_null(False),
+        pl.col("close", "close_follower", "drawdown", "drawdown_follower").fill_null(float("nan")),
+    )
+
+
 def _known(state: pl.DataFrame) -> pl.DataFrame:
     """What the search for episodes looks at, of one symbol on its sessions."""
     return state.select(
         "session",
+        "close",
         "drawdown",
         _record_since(),
         is_far_below="is_far_below_record",
         is_censored="record_is_censored",
+    )
+
+
+def episodes_of(joint: pl.DataFrame) -> list[Episode]:
+    """The episodes of one direction, as row numbers of its joint states."""
+    return find_episodes(
+        joint["is_record"].to_numpy(),
+        joint["is_far_below"].to_numpy(),
+        joint["is_record_follower"].to_numpy(),
+        joint["is_far_below_follower"].to_numpy(),
+        joint["drawdown_follower"].to_numpy(),
     )
 
 

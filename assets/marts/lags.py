@@ -72,7 +72,7 @@ def _life(lag: _Lag, number: int) -> pl.DataFrame:
     stop = lag.joint.height if lag.episode.end is None else lag.episode.end + 1
     life = lag.joint[start:stop]
     rows = life.height
-    apart = sets_apart(*(life[c].to_numpy() for c in ("is_record", "drawdown", "drawdown_follower")))
+    apart = sets_apart(*(life[c].to_numpy() for c in ("is_record", "is_far_below", "is_far_below_follower")))
     coupled = np.concatenate([[0.0], np.cumsum(lag.coupled[start + 1 : stop])])
     leader, follower = ((life[c] / life[c][0]).log() for c in ("close", "close_follower"))
     gap = (follower - leader).to_numpy()

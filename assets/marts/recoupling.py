@@ -52,7 +52,10 @@ def recoupling_signal(
     """A forecast for every session and horizon since there were enough outcomes to learn from."""
     entry, pair = studies.recoupling, catalog.headline_pair
     names = {s.id: s.name for s in catalog.symbol}
-    inputs = signal_inputs.filter(pair=pair.id).sort("session")
+    prices = session_prices.filter(pl.col("symbol").is_in([pair.asset, pair.benchmark])).pivot(
+        "symbol", index="session", values="return_price"
+    )
+    inputs = signal_inputs.filter(pair=pair.id).join(prices, on="session", how="left").sort("session")
     frames = [_forecasts(inputs, horizon, pair, entry) for horizon in entry.horizons_sessions]
     issued = pl.concat(frames).sort("horizon_sessions", "session")
     return issued.with_columns(reading=_reading(issued, names))
@@ -93,9 +96,9 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling
     within = np.where(np.isfinite(furthest), furthest >= to_make_up, np.nan)
     alike = reference_class(gap, np.column_stack([caught_up, within]), horizon)
     so_far = skill_so_far(brier_losses(forecasts.probability, caught_up), brier_losses(by_chance, caught_up), horizon)
-    follower_price = pl.when(asset_lags).then(entry.asset).otherwise(entry.benchmark)
+    follower_price = pl.when(asset_lags).then(pair.asset).otherwise(pair.benchmark)
     return (
-        inputs.select("session", "gap_63d", entry.asset, entry.benchmark)
+        inputs.select("session", "gap_63d", pair.asset, pair.benchmark)
         .with_columns(
             to_make_up=pl.Series(to_make_up),
             price_to_reach=follower_price * pl.Series(np.exp(to_make_up)),
@@ -121,7 +124,7 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling
             caught_up=pl.Series(caught_up).fill_nan(None).cast(pl.Boolean),
             caught_up_within=pl.Series(within).fill_nan(None).cast(pl.Boolean),
         )
-        .drop(entry.asset, entry.benchmark)
+        .drop(pair.asset, pair.benchmark)
         .filter(
             pl.col("gap_63d") != 0,
             pl.col("probability_catch_up").is_not_nan(),

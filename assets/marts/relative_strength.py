@@ -11,11 +11,10 @@ import polars as pl
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RelativeStrength
 from assets.framework.table import table
-from quant.trailing import trailing_moments
 
 GAPS = (63, 126, 252)
 PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
-UNUSUAL = 1.0  # standard deviations from the mean of its past
+EDGE = 1.0  # standard deviations at which a gap counts as leading or lagging
 
 
 @table(RelativeStrength)
@@ -28,7 +27,7 @@ def relative_strength(session_prices: pl.DataFrame, catalog: Catalog) -> pl.Data
 
 def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     """Spans count the sessions of the calendar, so a session that one of the two lacks does not stretch them."""
-    from quant.trailing import trailing_zscore
+    from quant.trailing import trailing_moments
 
     joint = prices.select("session", ratio=pl.col(pair.asset) / pl.col(pair.benchmark))
     ratio = pl.col("ratio")
@@ -43,13 +42,13 @@ def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     mean, deviation = trailing_moments(gap, window=PAST_SESSIONS, min_observations=PAST_NEEDED)
     scored = gaps.with_columns(
         gap_63d_zscore=(gap - mean[:-1]) / deviation[:-1],
-        lagging_at_or_below=mean[1:] - UNUSUAL * deviation[1:],
-        leading_at_or_above=mean[1:] + UNUSUAL * deviation[1:],
+        lagging_at_or_below=mean[1:] - EDGE * deviation[1:],
+        leading_at_or_above=mean[1:] + EDGE * deviation[1:],
     )
     unknown = pl.col("gap_63d_zscore", "lagging_at_or_below", "leading_at_or_above").fill_nan(None)
     return scored.drop_nulls("ratio").with_columns(unknown).with_columns(trend_state=_state(pl.col("gap_63d_zscore")))
 
 
 def _state(score: pl.Expr) -> pl.Expr:
-    leading = pl.when(score >= UNUSUAL).then(pl.lit("leading"))
-    return leading.when(score <= -UNUSUAL).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))
+    leading = pl.when(score >= EDGE).then(pl.lit("leading"))
+    return leading.when(score <= -EDGE).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))

@@ -125,15 +125,21 @@ def load_reference(folder: Path = FOLDER) -> Reference:
     expectations = folder / "earnings_expectations.toml"
     lists = folder / "calendars.toml"
     listed = load_entries(programs, _Programs)
-    meetings_until = meetings_listed_until(folder / FOMC_CALENDAR.name)
-    own = {"fomc_meetings": meetings_until, "purchase_programs": listed.complete_until}
+    calendar = load_fomc_calendar(folder / FOMC_CALENDAR.name)
+    own = {"fomc_meetings": calendar.complete_until, "purchase_programs": listed.complete_until}
     reference = Reference(
         listed.program,
         load_entries(first_cuts, _FirstCuts).first_cut,
         load_entries(expectations, _Expectations).expectation,
-        load_fomc_calendar(folder / FOMC_CALENDAR.name).cancelled,
+        calendar.cancelled,
+        calendar.complete_until,
+        tuple(
+            entry.model_copy(update={"complete_until": own.get(entry.id, entry.complete_until)})
+            for entry in load_entries(lists, _Lists).calendar
+        ),
     )
     check_once(programs, "program", [p.id for p in reference.programs])
     check_once(first_cuts, "first_cut", [c.id for c in reference.first_cuts])
     check_once(expectations, "expectation", [e.id for e in reference.expectations])
+    check_once(lists, "calendar", [e.id for e in reference.lists])
     return reference

@@ -19,6 +19,7 @@ FOMC_CALENDAR = Path(__file__).with_name("fomc_calendar.toml")
 class FomcCalendar(Entry):
     """The last days of the Committee's meetings, by year; cancelled: meeting -> the day it was called off."""
 
+    complete_until: date
     scheduled: Mapping[str, tuple[str, ...]]
     unscheduled: Mapping[str, tuple[str, ...]] = {}
     cancelled: Mapping[date, date] = {}

@@ -12,7 +12,7 @@ from pipelines.brief.charts import Band, Bar, Picture, PlottedLine, Span, lines,
 from pipelines.brief.content import HISTORY, Content, NothingToShow, month_ends, table
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
-from pipelines.published.reading import FAR_BELOW, WINDOW
+from pipelines.published.reading import WINDOW
 from pipelines.published.words import day, number, percent, plural, signed, signed_percent
 
 _ROW = 60  # height of a row of bars
@@ -64,6 +64,12 @@ def _regimes(marts: Marts) -> tuple[list[Span], str]:
     return spans, "Background: regime of the daily correlation, green coupled, grey decoupled, red inverse."
 
 
+def _far_below(marts: Marts) -> float:
+    """The distance from the record at which a lag begins, as market_state draws it."""
+    newest = marts.states(marts.pair.asset).row(-1, named=True)
+    return float(newest["far_below_record_at"] / newest["record_close"] - 1)
+
+
 def drawdowns(marts: Marts) -> Content:
     """How far each stands below its own record close."""
     both = _both(marts, "drawdown")
@@ -72,7 +78,7 @@ def drawdowns(marts: Marts) -> Content:
         f"On {day(last['session'])} {marts.pair.asset_name} stood {percent(last[marts.pair.asset])} from its record "
         f"close, the {marts.pair.benchmark_name} {percent(last[marts.pair.benchmark])}. The dotted line is 20% below."
     )
-    drawing = lines(_two(marts, both), format=".0%", levels=[FAR_BELOW])
+    drawing = lines(_two(marts, both), format=".0%", levels=[_far_below(marts)])
     return Content(
         (said,),
         (Picture(drawing, f"Distance of both from their record closes. {said}"),),

@@ -13,7 +13,7 @@ import dagster as dg
 import duckdb
 import polars as pl
 
-from assets.catalog import Pair
+from assets.catalog import Catalog
 from assets.contracts import CONTRACTS
 from assets.door.findings import NOTE, Line, lines
 from assets.framework.contract import RawTable, Table
@@ -30,10 +30,10 @@ LINES = "lines"
 class WarehouseIOManager(dg.IOManager):
     """Raw tables gain revisions, derived tables are replaced."""
 
-    def __init__(self, warehouse: Warehouse, upstream: Upstream, headline: Pair) -> None:
+    def __init__(self, warehouse: Warehouse, upstream: Upstream, catalog: Catalog) -> None:
         self._warehouse = warehouse
         self._upstream = upstream
-        self._headline = headline
+        self._catalog = catalog
 
     def handle_output(self, context: dg.OutputContext, obj: Rows) -> None:
         """Store the rows that keep their contract, quarantine the others, in one transaction."""
@@ -43,7 +43,7 @@ class WarehouseIOManager(dg.IOManager):
     def _store(self, context: dg.OutputContext, contract: type[Table], obj: Rows) -> None:
         if not issubclass(contract, RawTable):
             self._warehouse.replace(contract, obj, context.run_id)
-            context.add_output_metadata(picture(contract, obj.good, self._headline))
+            context.add_output_metadata(picture(contract, obj.good, self._catalog.headline_pair))
             return
         revisions = self._warehouse.append_revisions(
             contract,

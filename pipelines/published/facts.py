@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import polars as pl
 
-from assets.marts.relative_strength import EDGE, PAST_NEEDED, PAST_SESSIONS
 from pipelines.published.marts import HeadlinePair, Marts
 
 Row = Mapping[str, Any]
@@ -96,7 +95,7 @@ def facts(marts: Marts) -> Facts:
         regime=_last(regimes),
         regime_since=_since(regimes),
         trend=_last(trend),
-        edges=_edges(trend["gap_63d"]),
+        edges=_edges(_last(trend)),
         lag=_lag(marts),
         signal=_signal(marts),
         decision=_last(decisions),
@@ -132,13 +131,10 @@ def _signal(marts: Marts) -> Row:
     return _last(marts.rows("recoupling_signal", horizon_sessions=HORIZON))
 
 
-def _edges(gaps: pl.Series) -> Edges | None:
-    """From the past the next session's gap is held against, by the rule of relative_strength."""
-    past = gaps.tail(PAST_SESSIONS)
-    mean, deviation = past.mean(), past.std()
-    if past.len() < PAST_NEEDED or not isinstance(mean, float) or not isinstance(deviation, float) or deviation == 0:
+def _edges(trend: Row) -> Edges | None:
+    if not trend or trend["lagging_at_or_below"] is None:
         return None
-    return Edges(mean - EDGE * deviation, mean + EDGE * deviation)
+    return Edges(trend["lagging_at_or_below"], trend["leading_at_or_above"])
 
 
 def _last(frame: pl.DataFrame) -> Row:

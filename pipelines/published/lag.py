@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from pipelines.published.facts import Facts, Row
 from pipelines.published.link import how_sure
 from pipelines.published.words import chance, day, number, percent, plural, signed_percent
-from quant.divergence import DEPTH
 
-FAR_BELOW = -DEPTH
 _ENDED = {"follower_recovered": "with a record close of the follower", "leader_fell": "with the leader's fall"}
 _STATES = {
     "leading": "unusually far ahead",
@@ -45,10 +43,10 @@ def records(facts: Facts) -> str:
         return (
             f"Since {day(lag['start_session'])} {facts.name(lag['leader'])} has set "
             f"{plural(lag['leader_record_closes'], 'record close')} while {facts.name(lag['follower'])} stood "
-            f"{DEPTH:.0%} or more below its own. This lag has lasted {plural(lag['sessions'], 'session')} by "
+            f"{_far_below(facts)} or more below its own. This lag has lasted {plural(lag['sessions'], 'session')} by "
             f"{day(lag['session'])}."
         )
-    said = f"Neither sets records while the other stands {DEPTH:.0%} or more below its own: no lag is open."
+    said = "Neither sets records while the other stands 20% or more below its own: no lag is open."
     if not facts.lag:
         return said
     return (
@@ -131,12 +129,13 @@ def would_change(facts: Facts) -> Iterator[str]:
         )
         yield (
             f"{_capital(facts.name(lag['leader']))} closes at or below "
-            f"{number(leader['record_close'] * (1 + FAR_BELOW))}, {signed_percent(_to(leader, 1 + FAR_BELOW))} "
+            f"{number(leader['far_below_record_at'])}, "
+            f"{signed_percent(leader['far_below_record_at'] / leader['close'] - 1)} "
             f"from its close of {day(leader['session'])}: the lag ends with the leader's fall."
         )
     elif facts.asset and facts.benchmark:
         yield (
-            f"One of the two sets a record close while the other stands {DEPTH:.0%} or more below its own: "
+            f"One of the two sets a record close while the other stands {_far_below(facts)} or more below its own: "
             f"a lag begins. "
             f"{facts.pair.asset_name} stood {percent(facts.asset['drawdown'])} from its record on "
             f"{day(facts.asset['session'])}, the {facts.pair.benchmark_name} {percent(facts.benchmark['drawdown'])} on "
@@ -170,6 +169,11 @@ def _level(name: str, state: Row) -> str:
     return (
         f"{closed}, {below} below its record close of {number(state['record_close'])} ({day(state['record_session'])})"
     )
+
+
+def _far_below(facts: Facts) -> str:
+    """How far below its record a follower lags, and a leader has fallen."""
+    return f"{1 - facts.asset['far_below_record_at'] / facts.asset['record_close']:.0%}"
 
 
 def _to(state: Row, share_of_record: float) -> float:

@@ -158,5 +158,10 @@ class Marts:
 
     def states(self, symbol: str) -> pl.DataFrame:
         """One symbol's market state on the days with a close, in order of session."""
-        state = self.scan("market_state").filter(pl.col("symbol") == symbol, pl.col("close").is_not_null())
-        return state.sort("session").collect()
+        return self.rows("market_state", symbol=symbol).drop_nulls("close")
+
+
+def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of the catalog that a run was made with; today's for runs from before it was noted."""
+    told: Mapping[str, Any] = manifest.get("catalog") or load_catalog().told()
+    return told

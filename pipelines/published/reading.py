@@ -18,12 +18,11 @@ from typing import Any
 
 from pipelines.published import catching_up, changes, lag, link, policy_words
 from pipelines.published.facts import HORIZON, WINDOW, Facts, facts
-from pipelines.published.lag import FAR_BELOW
 from pipelines.published.marts import Marts
 from pipelines.published.trust import cautioned
 from pipelines.published.words import bound, chance, day, number, percent, signed, signed_percent
 
-__all__ = ["FAR_BELOW", "WINDOW", "Figure", "Reading", "Sentence", "read", "read_history"]
+__all__ = ["WINDOW", "Figure", "Reading", "Sentence", "read", "read_history"]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 -- Grain: one row per symbol and day with a price, once there is a close. Level, record and distance from it.
+-- Key: symbol, session.
 -- Why in SQL: running records and trailing windows are what window functions are for. A day without an unadjusted close keeps
 -- its row, what is not known on it is null and `missing` says why. Spans count day numbers, so that a missing day does not
 -- stretch them. The deviation is taken over a list because a windowed sum of floats may come out differently, in its last
