@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev browser clients test check format bench lock clean
+.PHONY: help setup demo nightly dev browser postgres clients test coverage check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +41,16 @@ browser:  ## the browser that the tests use, installed where it is missing
 			"make test RECOUPLE_CHROMIUM=/path/to/it" >&2; \
 		echo "$$said" | tail -n 5 >&2; exit 2; }; }
 
+# The tests keep Dagster's runs in a PostgreSQL of their own on loopback, and hold the alert rules against Prometheus.
+postgres:  ## the PostgreSQL that the tests start, installed where it is missing
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { \
+	echo "installing PostgreSQL (the tests start one of their own)" >&2; \
+	said=$$({ $(APT) update && $(APT) install --yes --no-install-recommends postgresql; } 2>&1) || { \
+		echo "No PostgreSQL, and apt-get could not install it: its tests will be skipped" >&2; \
+		echo "$$said" | tail -n 5 >&2; }; }
+
 # DuckDB clients of other versions and another language, each in an environment of its own.
-CLIENTS := .venv-clients/duckdb-1.4/.complete .venv-clients/duckdb-1.5/.complete .venv-clients/node/node_modules/.complete
+CLIENTS := $(patsubst %,.venv-clients/%/.complete,duckdb-1.4 duckdb-1.5 duckdb-newest node/node_modules)
 
 clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts with
 
@@ -56,8 +64,11 @@ clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts w
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-test: setup browser clients  ## all tests
+test: setup browser postgres clients  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+coverage: setup browser postgres clients  ## all tests, with the share of lines they reach
+	@$(BIN)/pytest -n 2 --dist loadfile --cov=pipelines --cov=assets --cov=quant --cov-report=term:skip-covered
 
 check: setup  ## format, lint, types, dependency rule, SQL lint, contracts vs docs
 	@$(BIN)/ruff format --check .
@@ -84,10 +95,10 @@ PIN = uv pip compile --quiet --no-header --generate-hashes --universal --python-
 PINNED = '\# Exact versions with hashes for every supported platform. Made by `make lock`; do not edit.'
 
 lock:  ## pin every requirement anew (needs uv)
-	@{ echo $(PINNED); $(PIN) --extra dev pyproject.toml; } > .lock
+	@{ echo $(PINNED); $(PIN) --extra dev --extra explore pyproject.toml; } > .lock
 	@mv .lock requirements.lock
 	@{ echo $(PINNED); \
-		$(PIN) --extra dev --extra bench --constraint requirements.lock pyproject.toml; } > .lock
+		$(PIN) --extra dev --extra explore --extra bench --constraint requirements.lock pyproject.toml; } > .lock
 	@mv .lock requirements-bench.lock
 	@for client in tests/serving/clients/*.in; do \
 		{ echo $(PINNED); $(PIN) $$client; } > .lock && mv .lock $${client%.in}.lock; done

@@ -6,10 +6,11 @@ Here: the shape of an entry and the errors a typo ends in. Not here: the entries
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field, model_validator
@@ -17,6 +18,8 @@ from pydantic import Field, model_validator
 from assets.framework.entries import Entry, EntryError, line_of, load_entries
 
 PATH = Path(__file__).with_name("catalog.toml")
+FLOWS = {"etf_flows.TOTAL", "etf_flows.FUNDS"}  # what a cross-check may name besides symbols and series
+_IDENTITY = {"currency", "instrument", "seasonally_adjusted"}  # said by answers, of no use once they are stored
 _MONTH_CODES = "FGHJKMNQUVXZ"
 
 
@@ -52,8 +55,16 @@ class Symbol(_Observed):
     unit: Literal["usd", "index_points", "percent"]
     frequency: Literal["session", "calendar_day"]
     price: Literal["close", "adj_close"] = "close"
+    currency: str = Field(default="USD", pattern="[A-Z]{3}")
+    instrument: Literal["CRYPTOCURRENCY", "INDEX", "FUTURE", "ETF"] | None = None
+
     record_before: RecordBefore | None = None
     begins_with_data: bool = False
+
+    @property
+    def time_zones(self) -> tuple[str, ...]:
+        """Whose days its bars may be: the US exchanges', or UTC's where it trades every day."""
+        return ("UTC",) if self.frequency == "calendar_day" else ("America/New_York", "America/Chicago")
 
     @model_validator(mode="after")
     def _one_beginning(self) -> Symbol:
@@ -65,7 +76,7 @@ class Symbol(_Observed):
         """The columns of core.symbols."""
         before = self.record_before
         return {
-            **self.model_dump(exclude={"record_before", "begins_with_data"}),
+            **self.model_dump(exclude={"record_before", "begins_with_data", *_IDENTITY}),
             "record_before": before and before.value,
             "record_before_date": before and before.day,
             "record_is_censored": before is None and not self.begins_with_data,
@@ -78,6 +89,7 @@ class Series(_Observed):
     source: Literal["fred", "nyfed"]
     unit: Literal["percent", "usd_mn", "usd_bn", "index_points"]
     frequency: Literal["calendar_day", "business_day", "weekly_wednesday", "weekly_friday", "monthly"]
+    seasonally_adjusted: bool = False
 
 
 class Futures(_Observed):
@@ -118,6 +130,31 @@ class Pair(Entry):
         return f"{self.asset}/{self.benchmark}"
 
 
+class CrossCheck(Entry):
+    """Two sides of one thing that must agree; catalog.toml says what the fields mean."""
+
+    id: str = Field(min_length=1)
+    left: str = Field(min_length=1)
+    right: str = Field(min_length=1)
+    relation: Literal["equal", "at_most", "at_least"] = "equal"
+    measure: Literal["level", "daily_return"] = "level"
+    tolerance: float = Field(ge=0)
+    tolerance_is_relative: bool = False
+    window_days: int = Field(default=90, ge=7)
+
+    def terms(self, side: str) -> list[tuple[int, str]]:
+        """One side as signed ids: `DGS10 - DGS2` is +DGS10 and -DGS2."""
+        first, *rest = re.split(r" ([+-]) ", side)
+        return [
+            (1, first),
+            *((-1 if sign == "-" else 1, term) for sign, term in zip(rest[::2], rest[1::2], strict=True)),
+        ]
+
+    def ids(self) -> set[str]:
+        """Everything it compares."""
+        return {id for side in (self.left, self.right) for _, id in self.terms(side)}
+
+
 class Acknowledged(Entry):
     """An oddity that somebody has looked at: it stays in the tables and is not told of again."""
 
@@ -139,6 +176,7 @@ class Catalog(Entry):
     series: tuple[Series, ...]
     futures: tuple[Futures, ...] = ()
     pair: tuple[Pair, ...]
+    cross_check: tuple[CrossCheck, ...] = ()
     acknowledged: tuple[Acknowledged, ...] = ()
 
     def acknowledges(self, series: str, day: date) -> str | None:
@@ -159,13 +197,20 @@ class Catalog(Entry):
             }
         )
 
+    def told(self) -> dict[str, Any]:
+        """What readers of a published run need of it: names of symbols, and the pairs."""
+        return {
+            "symbols": {symbol.id: symbol.name for symbol in self.symbol},
+            "pairs": [[pair.asset, pair.benchmark] for pair in self.pair],
+        }
+
     def symbols_frame(self) -> pl.DataFrame:
         """One row per symbol, the columns of core.symbols."""
         return pl.DataFrame([s.row() for s in self.symbol], infer_schema_length=None)
 
     def series_frame(self) -> pl.DataFrame:
         """One row per series, the columns of core.series."""
-        return pl.DataFrame([s.model_dump() for s in self.series], infer_schema_length=None)
+        return pl.DataFrame([s.model_dump(exclude=_IDENTITY) for s in self.series], infer_schema_length=None)
 
     def pairs_frame(self) -> pl.DataFrame:
         """One row per pair, the columns of core.pairs."""
@@ -186,18 +231,42 @@ def _check_ids(path: Path, text: str, catalog: Catalog) -> None:
         ("series", [s.id for s in catalog.series]),
         ("futures", [f.id for f in catalog.futures]),
         ("pair", [p.id for p in catalog.pair]),
+        ("cross_check", [c.id for c in catalog.cross_check]),
     ):
         for position, entry in enumerate(ids):
             if entry in known:
                 line = line_of(text, kind, position)
                 raise CatalogError(f"{path.name}, line {line}: {kind} {entry} is there twice; keep one entry")
             known.add(entry)
+    _check_pairs(path, text, catalog)
+
+
+def _check_pairs(path: Path, text: str, catalog: Catalog) -> None:
+    """A pair holds two symbols of the catalog against each other, once."""
     symbols = {s.id for s in catalog.symbol}
+    seen: set[frozenset[str]] = set()
     for position, pair in enumerate(catalog.pair):
+        line = line_of(text, "pair", position)
+        if pair.asset == pair.benchmark:
+            raise CatalogError(
+                f"{path.name}, line {line}: pair {pair.id} holds {pair.asset} against itself; name another benchmark"
+            )
+        if frozenset((pair.asset, pair.benchmark)) in seen:
+            raise CatalogError(
+                f"{path.name}, line {line}: pair {pair.id} is there the other way round; keep one of the two"
+            )
+        seen.add(frozenset((pair.asset, pair.benchmark)))
         for end in (pair.asset, pair.benchmark):
             if end not in symbols:
-                line = line_of(text, "pair", position)
                 raise CatalogError(
                     f"{path.name}, line {line}: pair {pair.id} names {end}, which is no symbol of the catalog; "
                     f"add a [[symbol]] entry or correct the name"
                 )
+    comparable = symbols | {s.id for s in catalog.series} | FLOWS
+    for position, check in enumerate(catalog.cross_check):
+        if unknown := check.ids() - comparable:
+            line = line_of(text, "cross_check", position)
+            raise CatalogError(
+                f"{path.name}, line {line}: cross_check {check.id} names {', '.join(sorted(unknown))}, which the "
+                f"catalog does not have; write ids as in their entries, with spaces around + and -"
+            )

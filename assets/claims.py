@@ -7,7 +7,7 @@ claims (claims.toml), their evaluation (assets.marts.claims), the rule of the ve
 from __future__ import annotations
 
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import sqlglot
@@ -15,6 +15,7 @@ from pydantic import Field
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
 
 from assets.contracts import MARTS
 from assets.framework.contract import Mart
@@ -51,7 +52,7 @@ class Claim(Entry):
     @cached_property
     def reads(self) -> tuple[str, ...]:
         """Names of the marts the evidence reads, in order of first use."""
-        return tuple(dict.fromkeys(node.name for node in _tables(self._parsed())))
+        return tuple(dict.fromkeys(node.name for node in _tables(self._parsed)))
 
     @property
     def absent(self) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ class Claim(Entry):
     def fault(self) -> str | None:
         """What keeps the evidence from being used, or None."""
         try:
-            parsed = self._parsed()
+            parsed = self._parsed
         except SqlglotError as error:
             return f"is no SQL: {str(error).splitlines()[0]}"
         if not isinstance(parsed, exp.Select) or parsed.named_selects != [VALUE]:
@@ -82,11 +83,12 @@ class Claim(Entry):
         if self.absent:
             return None
         try:
-            qualify(parsed, schema=_schema(), dialect="duckdb")
+            qualify(parsed.copy(), schema=_schema(), dialect="duckdb")
         except SqlglotError as error:
             return f"does not fit the marts: {str(error).splitlines()[0]}"
         return None
 
+    @cached_property
     def _parsed(self) -> exp.Expr:
         return sqlglot.parse_one(self.evidence_on(self.claimed_on), dialect="duckdb")
 
@@ -117,5 +119,8 @@ def _tables(parsed: exp.Expr) -> list[exp.Table]:
     return [node for node in parsed.find_all(exp.Table) if node.name not in named]
 
 
-def _schema() -> dict[str, object]:
-    return {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}
+@cache
+def _schema() -> MappingSchema:
+    return MappingSchema(
+        {mart.table_name(): dict.fromkeys(mart.column_names(), "UNKNOWN") for mart in MARTS}, dialect="duckdb"
+    )

@@ -13,7 +13,7 @@ from assets.framework.step_failure import in_one_sentence
 from assets.framework.table import asset_key
 
 
-class Publisher(Protocol):
+class PublishesRuns(Protocol):
     """Writes all marts as one versioned folder and makes it the current one."""
 
     def publish(self, run_id: str) -> dict[str, Any]:
@@ -27,6 +27,8 @@ class Publisher(Protocol):
     required_resource_keys={"publisher"},
     kinds={"parquet", "duckdb"},
     owners=["team:recouple"],
+    tags={"subject": "published", "layer": "published"},
+    code_version="1",
     pool="warehouse",
     description=(
         "One versioned folder of parquet marts, validated against the contracts, then put in force for all readers in "

@@ -39,7 +39,7 @@ class Breakouts(_Section):
     detectable_return: float = Field(gt=0, lt=1)
 
 
-class LeadLag(_Section):
+class LeadLagStudy(_Section):
     """Correlations of every catalog pair at many lags."""
 
     windows_sessions: tuple[Sessions, ...] = Field(min_length=1)
@@ -69,7 +69,7 @@ class Studies(_Section):
     """All sections of the file."""
 
     breakouts: Breakouts
-    lead_lag: LeadLag
+    lead_lag: LeadLagStudy
     recoupling: Recoupling
 
     def symbols(self) -> dict[str, tuple[str, ...]]:

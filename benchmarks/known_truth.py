@@ -1,22 +1,21 @@
 """Markets whose regimes are known, and how close a detector comes to the oracle that knows every parameter.
 
-Here: finding what lives beside the repository, the oracle's answer, a detector's score and cost on the same paths.
-Not here: the markets and the scores themselves (regime_suite.py beside the repository), the detectors.
+Here: the oracle's answer, a detector's score and cost on the same paths, finding the real history beside the
+repository. Not here: the markets and the scores themselves (benchmarks.known_markets), the detectors.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import known_markets
 from quant.regimes import label_with_hysteresis
 
 FloatArray = NDArray[np.float64]
@@ -36,7 +35,6 @@ class Judged(NamedTuple):
 class Market(NamedTuple):
     """Paths of one scenario, and what the oracle makes of them."""
 
-    suite: ModuleType
     drawn: dict[str, Any]
     oracle: Judged
 
@@ -48,7 +46,7 @@ class Market(NamedTuple):
         found = [detect(returns.copy()) for returns in paths]
         spent = time.process_time() - begun
         probabilities = [p for _, p in found if p is not None]
-        scores = self.suite.score(
+        scores = known_markets.score(
             np.array([labels for labels, _ in found]),
             self.drawn["labels"],
             np.array(probabilities) if probabilities else None,
@@ -56,14 +54,14 @@ class Market(NamedTuple):
         return Judged(scores, 1e3 * spent / len(paths))
 
 
-def market(suite: ModuleType, scenario: str, paths: int, salt: str) -> Market:
+def market(scenario: str, paths: int, salt: str) -> Market:
     """Simulate one scenario and ask the oracle; its labels leave a regime by the same rule as ours."""
-    drawn = suite.simulate(scenario, paths, salt=salt)
+    drawn = known_markets.simulate(scenario, paths, salt=salt)
     begun = time.process_time()
-    probabilities = suite.oracle_probs(drawn)
+    probabilities = known_markets.oracle_probs(drawn)
     spent = time.process_time() - begun
     labels = np.array([label_with_hysteresis(p) for p in probabilities])
-    return Market(suite, drawn, Judged(suite.score(labels, drawn["labels"], probabilities), 1e3 * spent / paths))
+    return Market(drawn, Judged(known_markets.score(labels, drawn["labels"], probabilities), 1e3 * spent / paths))
 
 
 def beside_repository(*parts: str) -> Path | None:
@@ -74,17 +72,3 @@ def beside_repository(*parts: str) -> Path | None:
             return path
     print(f"skipped: shared/{'/'.join(parts)} not found beside the repository", file=sys.stderr)
     return None
-
-
-def known_truth_suite() -> ModuleType | None:
-    """The suite as a module, None (audibly) when it is not there."""
-    path = beside_repository("eval", "regime_suite.py")
-    if path is None:
-        return None
-    spec = importlib.util.spec_from_file_location("regime_suite", path)
-    if spec is None or spec.loader is None:
-        return None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["regime_suite"] = module
-    spec.loader.exec_module(module)
-    return module

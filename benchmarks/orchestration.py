@@ -18,12 +18,12 @@ from pathlib import Path
 from benchmarks.figures import Figure, compared
 
 ROUNDS = 3
-_HISTORY = Path(os.environ.get("RECOUPLE_FILES") or Path(__file__).parents[2] / "shared" / "data")
+HISTORY = Path(os.environ.get("RECOUPLE_FILES") or Path(__file__).parents[2] / "shared" / "data")
 
 
 def run() -> list[Figure]:
     """Wall time and memory of the nightly against the plain loop, and Dagster's import."""
-    source = "files" if _HISTORY.is_dir() else "sample"
+    source = "files" if HISTORY.is_dir() else "sample"
     with tempfile.TemporaryDirectory() as folder:
         measured = _rounds(source, Path(folder))
     nightly, plain, imported = (statistics.median(measured[name]) for name in ("nightly", "plain", "import"))
@@ -56,7 +56,7 @@ def _timed(command: list[str], source: str, home: Path) -> float:
     environment = {
         **os.environ,
         "RECOUPLE_SOURCE": source,
-        "RECOUPLE_FILES": str(_HISTORY),
+        "RECOUPLE_FILES": str(HISTORY),
         "RECOUPLE_HOME": str(home),
         "RECOUPLE_KEEP_RUNS_HOURS": "0",
     }

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from benchmarks.figures import CONSOLE, Figure, compared
-from benchmarks.known_truth import Detector, Judged, known_truth_suite, market
+from benchmarks.known_truth import Detector, Judged, market
 from benchmarks.regime_peers import PEERS, REQUIRED
 from quant.regimes import classify
 
@@ -27,10 +27,7 @@ def run() -> list[Figure]:
     missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(f"benchmarks.regime_table: {', '.join(missing)} not installed; `make .venv/.bench` installs the peers")
-    suite = known_truth_suite()
-    if suite is None:
-        return []
-    known = market(suite, SCENARIO, PATHS, SALT)
+    known = market(SCENARIO, PATHS, SALT)
     judged = {name: known.judge(detect) for name, detect in DETECTORS.items()}
     _print(known.oracle, judged)
     return [figure for name, found in judged.items() for figure in _figures(name, found, known.oracle)]

@@ -15,7 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from benchmarks.known_truth import beside_repository, known_truth_suite, market
+from benchmarks.known_markets import SCENARIOS
+from benchmarks.known_truth import beside_repository, market
 from quant.copula import COPULA_DOF, log_density
 from quant.margins import MarginState, signed_tails
 from quant.regimes import RegimeParameters, classify, filter_regimes
@@ -47,12 +48,9 @@ def _row(name: str, value: float, unit: str, baseline: str | None = None, refere
 
 
 def _known_truth() -> list[Row]:
-    suite = known_truth_suite()
-    if suite is None:
-        return []
     rows: list[Row] = []
-    for scenario in suite.SCENARIOS:
-        known = market(suite, scenario, PATHS, SALT)
+    for scenario in SCENARIOS:
+        known = market(scenario, PATHS, SALT)
         best, ours = known.oracle.scores, known.judge(classify).scores
         for key, unit in (
             ("accuracy", "share of days"),

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.figures import Figure, compared
 from pipelines.cli.runs import run_job
-from pipelines.publishing.serving import export_copy
+from pipelines.publishing.copies import export
 from pipelines.settings import Settings
 from tests.serving.readers import watch
 
@@ -36,7 +36,7 @@ def _questions(folder: Path) -> list[Figure]:
     settings = Settings(source="sample", home=folder / "home")
     report = run_job(settings, "nightly")
     assert report.success, report.failures
-    export_copy(settings.tree, folder / "copy.duckdb")
+    export(settings.tree, folder / "copy.duckdb", "duckdb")
     asked = re.findall(r"## (\d+\. .+?)\n.*?```sql\n(.*?)```", QUESTIONS.read_text(encoding="utf-8"), re.DOTALL)
     served = duckdb.connect(str(settings.tree / "serving.duckdb"), read_only=True)
     tables = duckdb.connect(str(folder / "copy.duckdb"), read_only=True)

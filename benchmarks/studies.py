@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from benchmarks.figures import Figure, compared
+from quant.bootstrap import resampled_days
 from quant.events import (
     BoolArray,
     FloatArray,
@@ -21,7 +22,6 @@ from quant.events import (
     forward_returns,
     hit_rate_interval,
     quiet_sessions,
-    resampled_days,
 )
 from quant.forecasts import catch_up, random_walk_probability, walk_forward
 from quant.lead_lag import lead_lag

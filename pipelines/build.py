@@ -1,62 +1,40 @@
 """The one assembly point: settings and overrides in, Dagster definitions out.
 
-Here: which resources a run gets. Not here: the parts themselves. Tests assemble their own world by overriding a
+Here: which parts make the whole. Not here: the parts themselves. Tests assemble their own world by overriding a
 resource.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+import assets.as_of
 import assets.core
 import assets.derived
 import assets.marts
+import assets.other_source
 import assets.published
 import assets.raw
-from assets.catalog import Catalog, load_catalog
-from assets.framework.table import sql_tables
-from assets.reference.facts import Reference, load_reference
-from assets.studies import Studies, load_studies
-from assets.upstream import Upstream
+from assets.contracts import CONTRACTS
+from assets.framework import lineage
+from assets.framework.contract import Table
+from assets.framework.errors import KnownFault
+from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, Place, asset_key, sql_tables
 from pipelines.alerts.sensors import alert_sensors
-from pipelines.home import Home, Tree
-from pipelines.orchestration.io_manager import WarehouseIOManager
+from pipelines.orchestration.freshness import placed
+from pipelines.orchestration.housekeeping import forgetting
 from pipelines.orchestration.jobs import JOBS
-from pipelines.orchestration.launchpad import chosen_entries, chosen_settings, ingest_form, run_form, run_tags
-from pipelines.orchestration.refused_runs import before_the_run
-from pipelines.orchestration.schedules import SCHEDULES
-from pipelines.orchestration.ui_charts import PublisherWithCard
-from pipelines.publishing.publish import Publisher
-from pipelines.settings import Settings, SettingsError
-from pipelines.sources.select import select_upstream
-from pipelines.warehouse.opening import open_warehouse
-from pipelines.warehouse.store import Warehouse
+from pipelines.orchestration.resources import resources
+from pipelines.orchestration.schedules import schedule_of
+from pipelines.settings import Settings
+from pipelines.warehouse.ddl import column_types
 
 _LAYERS = (assets.raw, assets.core, assets.derived, assets.marts)
-
-
-@dataclass(frozen=True)
-class RunHorizon:
-    """What this run may know, and whether any of it is real."""
-
-    as_of: date
-    simulated: bool
-
-
-def chosen_horizon(as_of: date | None, source: Upstream) -> RunHorizon:
-    """The day asked for, or the newest there is; raises SettingsError for a day that has not come yet."""
-    today = source.today()
-    if as_of is not None and as_of > today:
-        raise SettingsError(
-            f"as-of {as_of} is later than {today}, the newest day of {source.name}; choose that or earlier"
-        )
-    return RunHorizon(as_of or today, source.simulated)
+_SINGLE = (assets.published, assets.as_of, assets.other_source)
 
 
 def build_defs(
@@ -66,112 +44,53 @@ def build_defs(
 ) -> dg.Definitions:
     """Definitions for these settings; `overrides` replaces resources by name, `loggers` Dagster's console."""
     return dg.Definitions(
-        assets=[
-            *(a for layer in _LAYERS for a in dg.load_assets_from_package_module(layer)),
-            *dg.load_assets_from_modules([assets.published]),
-            *sql_tables(),
-        ],
-        resources={**_choices(settings), **_resources(), **(overrides or {})},
+        assets=dg.map_asset_specs(lambda spec: placed(spec, settings.home), _assets()),
+        resources=resources(settings, overrides or {}),
         jobs=JOBS,
-        schedules=SCHEDULES,
-        sensors=alert_sensors(settings),
+        schedules=[schedule_of(settings)],
+        sensors=[forgetting(settings), *alert_sensors(settings)],
         executor=dg.in_process_executor,
         loggers=loggers,
     )
 
 
-def _choices(settings: Settings) -> dict[str, Any]:
-    """What a person may choose for one run; without a choice it is what the settings say."""
-
-    @dg.resource(config_schema=run_form(settings), description="What the run computes from, and as of when.")
-    @before_the_run()
-    def run(context: dg.InitResourceContext) -> Settings:
-        chosen = chosen_settings(settings, context.resource_config)
-        if context.instance and context.run:
-            context.instance.add_run_tags(context.run.run_id, run_tags(chosen))
-        return chosen
-
-    @dg.resource(
-        config_schema=ingest_form(), required_resource_keys={"catalog"}, description="What the run asks upstreams for."
-    )
-    @before_the_run()
-    def asked(context: dg.InitResourceContext) -> Catalog:
-        job = context.run.job_name if context.run else ""
-        return chosen_entries(context.resources.catalog, context.resource_config["symbols"], job)
-
-    return {"run": run, "asked": asked}
+class ContractFault(KnownFault):
+    """A contract and what fills its table do not go together; the message names both."""
 
 
-def _resources() -> dict[str, Any]:
-    """Every resource opens when a run begins and closes when it ends."""
+def check_makers(contracts: Mapping[str, type[Table]], keys: Sequence[dg.AssetKey]) -> None:
+    """Every contract has one maker and columns that the warehouse can hold; raises ContractFault, UnknownType."""
+    made = Counter(keys)
+    for name, contract in contracts.items():
+        makers = made[asset_key(contract)]
+        if makers == 0:
+            raise ContractFault(
+                f"table {contract.full_name()} has a contract ({Place.of(contract)}) and nothing that makes "
+                f"it; add sql/{contract.layer}/{name}.sql or a function with @table({contract.__name__}), or remove "
+                f"the contract"
+            )
+        if makers > 1:
+            raise ContractFault(
+                f"table {contract.full_name()} is made {makers} times; keep one of the function with "
+                f"@table({contract.__name__}) and sql/{contract.layer}/{name}.sql"
+            )
+        column_types(contract)
 
-    @dg.resource
-    @before_the_run()
-    def catalog(_: dg.InitResourceContext) -> Catalog:
-        return load_catalog()
 
-    @dg.resource
-    @before_the_run()
-    def reference(_: dg.InitResourceContext) -> Reference:
-        return load_reference()
+def _assets() -> list[dg.AssetsDefinition]:
+    """Every table, and the runs that publish all of them."""
+    loaded = [
+        *(a for layer in _LAYERS for a in dg.load_assets_from_package_module(layer)),
+        *dg.load_assets_from_modules(_SINGLE),
+        *sql_tables(),
+    ]
+    found = [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
+    check_makers(CONTRACTS, [key for asset in found for key in asset.keys])
+    return found
 
-    @dg.resource(required_resource_keys={"catalog"})
-    @before_the_run()
-    def studies(context: dg.InitResourceContext) -> Studies:
-        return load_studies(context.resources.catalog)
 
-    @dg.resource(required_resource_keys={"run", "catalog"})
-    @before_the_run()
-    def upstream(context: dg.InitResourceContext) -> Upstream:
-        return select_upstream(context.resources.run, context.resources.catalog)
-
-    @dg.resource(required_resource_keys={"run", "upstream"})
-    @before_the_run()
-    def horizon(context: dg.InitResourceContext) -> RunHorizon:
-        source: Upstream = context.resources.upstream
-        return chosen_horizon(context.resources.run.as_of, source)
-
-    @dg.resource(required_resource_keys={"run", "horizon"})
-    @contextmanager
-    def warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
-        settings: Settings = context.resources.run
-        horizon: RunHorizon = context.resources.horizon
-        opening = open_warehouse(
-            Tree(settings.tree).warehouse,
-            home_path=Home(settings.home).warehouse,
-            as_of=horizon.as_of,
-            simulated=horizon.simulated,
-            lock_wait_seconds=settings.lock_wait_seconds,
-        )
-        with before_the_run(), opening as opened:
-            yield opened
-
-    @dg.resource(required_resource_keys={"run", "horizon", "upstream", "warehouse"})
-    def publisher(context: dg.InitResourceContext) -> PublisherWithCard:
-        settings: Settings = context.resources.run
-        published = Publisher(
-            warehouse=context.resources.warehouse,
-            tree=settings.tree,
-            as_of=context.resources.horizon.as_of,
-            source=context.resources.upstream.name,
-            simulated=context.resources.horizon.simulated,
-            keep=timedelta(hours=settings.keep_runs_hours),
-            clock=lambda: datetime.now(UTC),
-        )
-        return PublisherWithCard(published)
-
-    @dg.io_manager(required_resource_keys={"warehouse", "upstream", "catalog"})
-    def io_manager(context: dg.InitResourceContext) -> WarehouseIOManager:
-        resources = context.resources
-        return WarehouseIOManager(resources.warehouse, resources.upstream, resources.catalog)
-
-    return {
-        "catalog": catalog,
-        "studies": studies,
-        "reference": reference,
-        "upstream": upstream,
-        "horizon": horizon,
-        "warehouse": warehouse,
-        "publisher": publisher,
-        "io_manager": io_manager,
-    }
+def column_lineage() -> str:
+    """From which columns each column is made, as `recouple dictionary` writes it down."""
+    _assets()  # which enters the functions
+    selects = {path.stem: path.read_text(encoding="utf-8") for path in SQL_FOLDER.glob("*/*.sql")}
+    return lineage.written(selects, FUNCTIONS, READS)

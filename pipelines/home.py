@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+_AS_OF = "as_of"  # the folder of trees of chosen days
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,6 +32,21 @@ class Run:
     def card(self) -> Path:
         """The page in one picture."""
         return self.folder / "brief.png"
+
+    @property
+    def historical(self) -> bool:
+        """It lies in the tree of a chosen day: computed as of then, however much later."""
+        return len(self.folder.parents) > 2 and self.folder.parents[2].name == _AS_OF
+
+    @property
+    def meta(self) -> Path:
+        """The rows of `_meta`; without the underscore, which would hide the file from Spark."""
+        return self.folder / "meta.parquet"
+
+    @property
+    def database(self) -> Path:
+        """All marts as tables of one DuckDB file, for tools that cannot see the folder."""
+        return self.folder / "recouple.duckdb"
 
     def mart(self, name: str) -> Path:
         """One mart's rows."""
@@ -63,6 +80,11 @@ class Tree:
         return self.marts / "published.csv"
 
     @property
+    def marts_lock(self) -> Path:
+        """Held by the process that changes which run is in force."""
+        return self.marts / ".lock"
+
+    @property
     def manifest(self) -> Path:
         """The link to the manifest of the run in force."""
         return self.root / "manifest.json"
@@ -73,9 +95,19 @@ class Tree:
         return self.root / "serving.duckdb"
 
     @property
+    def serving_wal(self) -> Path:
+        """What a client leaves that writes into the serving database; there should be none."""
+        return self.root / "serving.duckdb.wal"
+
+    @property
     def serving_mark(self) -> Path:
-        """Which views the serving database was made with."""
+        """Which views the serving database was made with, and what it holds."""
         return self.root / ".serving-views"
+
+    @property
+    def universe(self) -> Path:
+        """What is kept of universes between nights."""
+        return self.root / "universe"
 
     def staging(self, name: str) -> Path:
         """Where a run is written before it is complete."""
@@ -101,10 +133,27 @@ class Home(Tree):
         """A home of its own for the simulated market of `recouple demo`."""
         return self.root / "demo"
 
+    @property
+    def as_of_days(self) -> Path:
+        """One tree per day that was looked back on."""
+        return self.root / _AS_OF
+
+    @property
+    def as_of_history(self) -> Path:
+        """For BI: all those days in one database of views."""
+        return self.as_of_days / "history.duckdb"
+
     def as_of(self, day: date) -> Tree:
         """The tree of one as-of date."""
-        return Tree(self.root / "as_of" / day.isoformat())
+        return Tree(self.as_of_days / day.isoformat())
 
     def of_source(self, source: str) -> Home:
         """A home of its own for a source that is not the configured one."""
         return Home(self.root / source)
+
+
+def size_bytes(place: Path) -> int:
+    """Of a file, or of everything in a folder; a link counts as a link, and what goes meanwhile as nothing."""
+    if not place.is_dir() or place.is_symlink():
+        return place.lstat().st_size if place.exists() else 0
+    return sum(size_bytes(path) for path in place.iterdir())

@@ -83,6 +83,69 @@ def log_density(signed_tails: FloatArray, correlations: FloatArray = CORRELATION
     return _log_density(signed_tails, correlations, COPULA_DOF, _QUANTILES, _LOG_NORMALISERS)
 
 
+def ranks(signed_tails: FloatArray) -> FloatArray:
+    """What the density of a day needs from one side alone, computed once for all pairs of a symbol.
+
+    signed_tails: float64[T, N]. Returns float64[T, N, 4, 2]: for the degrees of freedom in `COPULA_DOF` the quantile
+    and the reciprocal of the margin's density up to its constant; NaN where the tail is.
+    """
+    return _ranks(signed_tails, COPULA_DOF, _QUANTILES)
+
+
+@njit(cache=True)
+def _ranks(tails: FloatArray, dof: FloatArray, quantiles: FloatArray) -> FloatArray:
+    days, symbols = tails.shape
+    out = np.full((days, symbols, len(dof), 2), np.nan)
+    for t in range(days):
+        for j in range(symbols):
+            if math.isnan(tails[t, j]):
+                continue
+            for k in range(len(dof)):
+                x = _quantile(tails[t, j], quantiles[k])
+                out[t, j, k, 0] = x
+                if math.isinf(dof[k]):
+                    out[t, j, k, 1] = math.exp(0.5 * x * x)
+                else:
+                    out[t, j, k, 1] = (1.0 + x * x / dof[k]) ** (0.5 * (dof[k] + 1.0))
+    return out
+
+
+def density_constants(correlations: FloatArray = CORRELATION_GRID) -> FloatArray:
+    """float64[5, G]: for each of `COPULA_DOF` the constant over sqrt(1 - rho^2), last 1 / (1 - rho^2)."""
+    left = 1.0 - correlations**2
+    return np.vstack([np.exp(_LOG_NORMALISERS)[:, None] / np.sqrt(left), 1.0 / left])
+
+
+@njit(cache=True, error_model="numpy")
+def pair_densities(
+    one: FloatArray, other: FloatArray, grid: FloatArray, constants: FloatArray, out: FloatArray
+) -> None:
+    """`exp(log_density)` of one day to rounding, without a logarithm: out float64[4, G].
+
+    one, other: float64[4, 2] of `ranks`; grid: the correlations of `density_constants`. The exponents of `COPULA_DOF`
+    are halves, so that square roots and products serve.
+    """
+    reciprocal = constants[4]
+    for k in range(4):
+        x, y = one[k, 0], other[k, 0]
+        squares, product = x * x + y * y, 2.0 * x * y
+        margins = one[k, 1] * other[k, 1]
+        row, constant = out[k], constants[k]
+        for g in range(grid.size):
+            q = (squares - grid[g] * product) * reciprocal[g]
+            if k == 0:
+                b = 1.0 + q / 3.0
+                row[g] = constant[g] * margins / (b * b * math.sqrt(b))
+            elif k == 1:
+                b = 1.0 + q / 5.0
+                row[g] = constant[g] * margins / (b * b * b * math.sqrt(b))
+            elif k == 2:
+                b = 1.0 + q / 10.0
+                row[g] = constant[g] * margins / (b * b * b * (b * b * b))
+            else:
+                row[g] = constant[g] * margins * math.exp(-0.5 * q)
+
+
 @njit(cache=True)
 def _quantile(signed_tail: float, table: FloatArray) -> float:
     tail = abs(signed_tail)

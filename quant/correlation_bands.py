@@ -145,16 +145,23 @@ def _jackknife_moments(x, y, correlation, window, lags):  # type: ignore[no-unty
         n = gather_joint(x, y, max(0, t - window + 1), t + 1, a, b)
         if n < SMALLEST_SAMPLE:
             continue
-        moments[t] = 0.0
-        _pseudo_values(a[:n], b[:n], pseudo[:n])
-        unit = (n - 3.0) / (n * (n - 1.0))
-        for s in range(n):
-            for k in range(min(lags, s) + 1):
-                moments[t, k] += unit * pseudo[s] * pseudo[s - k]
-        # Pseudo-values sum to zero, which pulls every autocovariance down by this much.
-        for k in range(1, lags + 1):
-            moments[t, k] += moments[t, 0] * (1.0 - k / n) / n
+        jackknife_of_window(a, b, pseudo, n, moments[t])
     return moments
+
+
+@njit(cache=True)
+def jackknife_of_window(a, b, pseudo, n, moments):  # type: ignore[no-untyped-def]
+    """Write one window's moments, as a row of `_jackknife_moments`; a[:n] and b[:n] are centred in place."""
+    moments[:] = 0.0
+    _pseudo_values(a[:n], b[:n], pseudo[:n])
+    lags = moments.size - 1
+    unit = (n - 3.0) / (n * (n - 1.0))
+    for s in range(n):
+        for k in range(min(lags, s) + 1):
+            moments[k] += unit * pseudo[s] * pseudo[s - k]
+    # Pseudo-values sum to zero, which pulls every autocovariance down by this much.
+    for k in range(1, lags + 1):
+        moments[k] += moments[0] * (1.0 - k / n) / n
 
 
 @njit(cache=True, error_model="numpy")

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Outcome = Literal["follower_recovered", "leader_fell", "open"]
 
+DEPTH = 0.20  # this far below its record a follower lags, and a leader has fallen
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -35,7 +37,7 @@ def divergence_episodes(
     follower_is_record: NDArray[np.bool_],
     follower_drawdown: NDArray[np.float64],
     *,
-    depth: float = 0.20,
+    depth: float = DEPTH,
 ) -> list[Episode]:
     """Episodes in which the leader sets record closes while the follower stands `depth` or more below its own.
 
@@ -49,9 +51,20 @@ def divergence_episodes(
     """
     if len({len(leader_is_record), len(leader_drawdown), len(follower_is_record), len(follower_drawdown)}) > 1:
         raise ValueError("divergence_episodes: the four series must have equal length")
-    apart = leader_is_record & (leader_drawdown > -depth) & (follower_drawdown <= -depth)
+    apart = sets_apart(leader_is_record, leader_drawdown, follower_drawdown, depth=depth)
     ends = follower_is_record | (leader_drawdown <= -depth)
     return list(_episodes(apart, ends, follower_is_record, follower_drawdown))
+
+
+def sets_apart(
+    leader_is_record: NDArray[np.bool_],
+    leader_drawdown: NDArray[np.float64],
+    follower_drawdown: NDArray[np.float64],
+    *,
+    depth: float = DEPTH,
+) -> NDArray[np.bool_]:
+    """Rows on which the leader sets a record close and has not fallen since, and the follower stands far below."""
+    return leader_is_record & (leader_drawdown > -depth) & (follower_drawdown <= -depth)
 
 
 def _episodes(

@@ -170,7 +170,7 @@ def _average(marginal: FloatArray, weights: FloatArray, out: FloatArray) -> None
 
 @njit(cache=True)
 def _likelihood(
-    log_densities: FloatArray, predicted: FloatArray, scores: FloatArray, discount: float, out: FloatArray
+    densities: FloatArray, predicted: FloatArray, scores: FloatArray, discount: float, out: FloatArray
 ) -> None:
     """Likelihood of every correlation under the learnt mixture of tails; the scores learn from the day."""
     weights = np.empty(len(scores))
@@ -179,7 +179,7 @@ def _likelihood(
     for k in range(len(scores)):
         evidence = 0.0
         for g in range(len(predicted)):
-            density = math.exp(log_densities[k, g])
+            density = densities[k, g]
             out[g] += weights[k] * density
             evidence += predicted[g] * density
         scores[k] = discount * scores[k] + math.log(evidence)
@@ -204,6 +204,51 @@ def _update(
                 density[b, phase, g] *= gain[g]
         scores[b] = discount * scores[b] + math.log(evidence)
     scores -= scores.max()
+
+
+@njit(cache=True)
+def predict_day(
+    density: FloatArray,
+    bank_scores: FloatArray,
+    transitions: FloatArray,
+    hazards: FloatArray,
+    bank_prior: FloatArray,
+    advance: float,
+    shares: FloatArray,
+    elsewhere: FloatArray,
+    marginal: FloatArray,
+    posterior: FloatArray,
+) -> None:
+    """The day before it is seen: density float64[B, phases + 1, 38] moves on, posterior float64[38] is its mean.
+
+    marginal: float64[B, 38], scratch that `learn_day` needs; the others as in `filter_density`.
+    """
+    weights = np.empty(len(density))
+    _predict(density, transitions, hazards, advance, shares, elsewhere, marginal)
+    _softmax(bank_scores, bank_prior, weights)
+    _average(marginal, weights, posterior)
+
+
+@njit(cache=True)
+def learn_day(
+    densities: FloatArray,
+    density: FloatArray,
+    bank_scores: FloatArray,
+    copula_scores: FloatArray,
+    bank_prior: FloatArray,
+    bank_discount: float,
+    copula_discount: float,
+    marginal: FloatArray,
+    posterior: FloatArray,
+) -> float:
+    """The day once it is seen: densities float64[4, 38] of it; returns its log score as predicted."""
+    likelihood, weights = np.empty(len(posterior)), np.empty(len(density))
+    _likelihood(densities, posterior, copula_scores, copula_discount, likelihood)
+    log_score = math.log(np.sum(posterior * likelihood))
+    _update(density, marginal, likelihood, bank_scores, bank_discount)
+    _softmax(bank_scores, bank_prior, weights)
+    _average(marginal, weights, posterior)
+    return log_score
 
 
 @njit(cache=True)
@@ -234,16 +279,25 @@ def filter_density(
     """
     days, cells = len(log_densities), density.shape[2]
     posterior, log_score = np.empty((days, cells)), np.full(days, np.nan)
-    weights, likelihood, marginal = np.empty(len(density)), np.empty(cells), np.empty((len(density), cells))
+    marginal, densities = np.empty((len(density), cells)), np.empty(log_densities.shape[1:])
     for t in range(days):
-        _predict(density, transitions, hazards, advance, shares, elsewhere, marginal)
-        _softmax(bank_scores, bank_prior, weights)
-        _average(marginal, weights, posterior[t])
+        predict_day(
+            density, bank_scores, transitions, hazards, bank_prior, advance, shares, elsewhere, marginal, posterior[t]
+        )
         if math.isnan(log_densities[t, 0, 0]):
             continue
-        _likelihood(log_densities[t], posterior[t], copula_scores, copula_discount, likelihood)
-        log_score[t] = math.log(np.sum(posterior[t] * likelihood))
-        _update(density, marginal, likelihood, bank_scores, bank_discount)
-        _softmax(bank_scores, bank_prior, weights)
-        _average(marginal, weights, posterior[t])
+        for k in range(len(densities)):
+            for g in range(cells):
+                densities[k, g] = math.exp(log_densities[t, k, g])
+        log_score[t] = learn_day(
+            densities,
+            density,
+            bank_scores,
+            copula_scores,
+            bank_prior,
+            bank_discount,
+            copula_discount,
+            marginal,
+            posterior[t],
+        )
     return posterior, log_score

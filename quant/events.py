@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -144,20 +143,6 @@ def _column_means(values: FloatArray) -> FloatArray:
     return means
 
 
-def resampled_days(length: int, block: int, replications: int, seed: int) -> FloatArray:
-    """How often each of `length` days is drawn in each replication of the stationary bootstrap.
-
-    Blocks have geometric lengths of mean `block` (Politis & Romano 1994), wrapped around the end, drawn by
-    arch.bootstrap. Returns whole numbers as float64[replications, length], ready to weigh days with; each row sums to
-    `length`. The same seed gives the same days.
-    """
-    from arch.bootstrap import StationaryBootstrap  # here: it loads statsmodels, which nothing else needs
-
-    bootstrap = StationaryBootstrap(block, np.arange(length), seed=np.random.default_rng(seed))
-    draws = (days for (days,), _ in bootstrap.bootstrap(replications))
-    return np.stack([np.bincount(days, minlength=length) for days in draws]).astype(np.float64)
-
-
 def effective_hits(rows: IntArray, horizon: int) -> float:
     """How many independent events say as much about a hit rate as these, whose outcomes overlap; 0 for none.
 
@@ -177,6 +162,8 @@ def hit_rate_interval(rises: FloatArray, events: BoolArray, horizon: int, level:
     the stationary bootstrap held it in 87 to 94% with wider intervals up to 63 sessions. NaN with fewer than five
     events of known outcome.
     """
+    from scipy.special import ndtri
+
     rows = np.flatnonzero(events & np.isfinite(rises))
     if len(rows) < FEWEST_FOR_INTERVAL:
         return float("nan"), float("nan")
@@ -204,7 +191,7 @@ def event_mean_interval(
     """Bootstrap interval of the mean outcome on event days, no tighter than its effective number of events allows.
 
     outcome: float64[T], returns over `horizon` sessions, NaN where unknown; events: bool[T]; days: float64[B, T] from
-    `resampled_days`, with blocks at least as long as the horizon, so that overlapping outcomes are drawn together.
+    quant.bootstrap, with blocks at least as long as the horizon, so that overlapping outcomes are drawn together.
     Replications that draw no event are left out. Few events resampled vary less than few events do: where a t interval
     on their effective number (Kish 1965, outcomes correlated by the share of sessions in common) is wider than a normal
     one with the bootstrap's deviation, the percentiles are stretched about the mean by that ratio. On simulated markets
@@ -224,6 +211,8 @@ def event_mean_interval(
 
 def _stretch(outcome: FloatArray, number: float, deviation: float, level: float) -> float:
     """Half width of a t interval on `number` effective events over that of a normal one; 1 where it is no wider."""
+    from scipy.special import ndtri, stdtrit
+
     freedom = max(number - 1.0, 1.0)
     standard_error = np.sqrt(outcome.var() / freedom)
     if not deviation > 0:

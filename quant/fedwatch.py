@@ -75,7 +75,7 @@ class PathEnd:
 
 
 @dataclass(frozen=True)
-class RatePath:
+class ImpliedPath:
     """Meetings in order of date as far as the contracts reach; `end` is None when all meetings asked for are priced."""
 
     observed_on: date
@@ -102,7 +102,8 @@ def rate_path(
     *,
     decided_until: date | None = None,
     effective_rates: Mapping[date, float] = NONE_KNOWN,
-) -> RatePath:
+    listed_until: date = date.max,
+) -> ImpliedPath:
     """Expected rate and outcome probabilities of every coming meeting, from one day's fed funds futures curve.
 
     settlements: delivery month (any day of it) -> settlement price of the 30-day fed funds contract (CME: ZQ), such as
@@ -116,6 +117,9 @@ def rate_path(
     effective_rates: effective federal funds rate in percent by calendar day, as published by the end of observed_on.
     Those since the last decision pin the rate before the first meeting where no contract does, by the median of the
     newest two weeks.
+
+    listed_until: last day for which every meeting is among `meetings`. A later month has meetings nobody listed, so it
+    pins nothing, and the path ends at the first meeting that needs it.
 
     Returns the path up to the first missing contract, with that meeting and the reason in `end`. Probabilities of a
     meeting sum to 1, none of them for a range below zero: where the curve dips below, the range at zero takes it.
@@ -134,17 +138,32 @@ def rate_path(
     decided = observed_on if decided_until is None else decided_until
     known = sorted(set(meetings))
     last_decision = max((m for m in known if m <= decided), default=date.min)
-    curve = _Curve.of(settlements, known, observed_on, _rate_in_force(effective_rates, last_decision, observed_on))
+    covered = {month: price for month, price in settlements.items() if _is_covered(month, listed_until)}
+    curve = _Curve.of(covered, known, observed_on, _rate_in_force(effective_rates, last_decision, observed_on))
     outlooks: list[MeetingOutlook] = []
     steps = _Steps(0, (1.0,))
     for meeting in (m for m in known if m > decided and _month(m) >= curve.first_month):
+        if not _is_covered(_after(_month(meeting)), listed_until):
+            return ImpliedPath(observed_on, tuple(outlooks), PathEnd(meeting, unlisted(listed_until)))
         solved = curve.solve(meeting, outlooks[-1] if outlooks else None)
         if isinstance(solved, PathEnd):
-            return RatePath(observed_on, tuple(outlooks), solved)
+            return ImpliedPath(observed_on, tuple(outlooks), solved)
         before, after = solved
         steps = steps.moved((after - before) / STEP_PCT, lowest=-math.floor(current_range[0] / STEP_PCT + _ROUNDING))
         outlooks.append(MeetingOutlook(meeting, before, after, steps.lowest_range(current_range), steps.probabilities))
-    return RatePath(observed_on, tuple(outlooks), None)
+    return ImpliedPath(observed_on, tuple(outlooks), None)
+
+
+def unlisted(listed_until: date) -> str:
+    """Why a path ends where the list of meetings does."""
+    first = listed_until + timedelta(days=1)
+    beyond = f"of {first.year}" if (first.month, first.day) == (1, 1) else f"after {listed_until.isoformat()}"
+    return f"the meetings {beyond} are not listed"
+
+
+def _is_covered(month: date, listed_until: date) -> bool:
+    """All meetings of the month are listed."""
+    return listed_until == date.max or _after(_month(month)) - timedelta(days=1) <= listed_until
 
 
 def _rate_in_force(effective_rates: Mapping[date, float], last_decision: date, observed_on: date) -> float | None:

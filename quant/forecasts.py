@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 CATCH_UP_SHARE = 0.5
 _FLOOR = 1e-6  # probabilities stay this far from 0 and 1
@@ -41,9 +41,79 @@ def random_walk_probability(gap: FloatArray, daily_volatility: FloatArray, horiz
     A small gap in a lively ratio closes by chance alone, which is arithmetic and no foresight; a forecast has to beat
     this too.
     """
+    from scipy import special
+
     spread = daily_volatility * np.sqrt(horizon)
     probability: FloatArray = special.ndtr(-CATCH_UP_SHARE * np.abs(gap) / np.where(spread > 0, spread, np.nan))
     return probability
+
+
+def furthest_made_up(log_ratio: FloatArray, gap: FloatArray, horizon: int) -> FloatArray:
+    """The most the laggard had made up at any close of the next `horizon` rows: float64[T], NaN while unknown.
+
+    What it made up at the end can be far less: to touch half of the gap once is easier than to stand there at last.
+    """
+    furthest = np.full(len(log_ratio), np.nan)
+    if len(log_ratio) > horizon:
+        ahead = np.lib.stride_tricks.sliding_window_view(log_ratio[1:], horizon)
+        signed = -np.sign(gap[: len(ahead)])
+        furthest[: len(ahead)] = np.max(signed[:, None] * (ahead - log_ratio[: len(ahead), None]), axis=1)
+    return np.where(np.isfinite(gap) & (gap != 0), furthest, np.nan)
+
+
+def random_walk_touch_probability(gap: FloatArray, daily_volatility: FloatArray, horizon: int) -> FloatArray:
+    """Probability that a driftless random walk stands at half of the gap at any close within the horizon.
+
+    The reflection principle, with the barrier moved outward by 0.5826 daily deviations because only closes count
+    (Broadie, Glasserman & Kou 1997): float64[T], NaN where unknown.
+    """
+    from scipy import special
+
+    deviation = np.where(daily_volatility > 0, daily_volatility, np.nan)
+    barrier = CATCH_UP_SHARE * np.abs(gap) + 0.5826 * deviation
+    probability: FloatArray = 2 * special.ndtr(-barrier / (deviation * np.sqrt(horizon)))
+    return probability
+
+
+@dataclass(frozen=True)
+class ReferenceClass:
+    """What followed on days like each row, among the outcomes known on it: the same laggard, a gap of like size.
+
+    days, independent: int64[T], how many such days, and how many of them further apart than the horizon; rates:
+    float64[T, C], share of yes per outcome, NaN below the fewest days.
+    """
+
+    days: IntArray
+    independent: IntArray
+    rates: FloatArray
+
+
+def reference_class(
+    gap: FloatArray, outcomes: FloatArray, horizon: int, *, like: float = 2.0, fewest: int = 63
+) -> ReferenceClass:
+    """Days before each row with a gap of the same sign, and between 1/like and like times its size.
+
+    gap: float64[T]; outcomes: float64[T, C] of 1.0, 0.0 and NaN, those of row t being known on row t + horizon.
+    """
+    days, independent = np.zeros((2, len(gap)), dtype=np.int64)
+    rates = np.full(outcomes.shape, np.nan)
+    for row in range(horizon, len(gap)):
+        past = gap[: row - horizon + 1] / gap[row] if gap[row] else np.full(1, np.nan)
+        alike = np.flatnonzero((past >= 1 / like) & (past <= like) & np.isfinite(outcomes[: len(past), 0]))
+        days[row] = len(alike)
+        independent[row] = _further_apart(alike, horizon)
+        if len(alike) >= fewest:
+            rates[row] = outcomes[alike].mean(axis=0)
+    return ReferenceClass(days, independent, rates)
+
+
+def _further_apart(rows: IntArray, horizon: int) -> int:
+    """How many of the increasing rows lie further than the horizon after the one counted before."""
+    counted, position = 0, 0
+    while position < len(rows):
+        counted += 1
+        position = int(np.searchsorted(rows, rows[position] + horizon, side="right"))
+    return counted
 
 
 @dataclass(frozen=True)
@@ -80,6 +150,8 @@ def walk_forward(
     prior 1 +- 0.5, within 0 and 1.5. Both are estimated anew every `refit_every` rows, counted from the first, so
     appending rows changes no forecast. Raises ValueError when lengths differ.
     """
+    from scipy import special
+
     rows, width = features.shape
     if outcome.shape != (rows,) or prior_sd.shape != (width,):
         raise ValueError(
@@ -142,6 +214,8 @@ def _ridge_logistic(
     x: FloatArray, y: FloatArray, offset: FloatArray, weight: float, prior_mean: FloatArray, prior_sd: FloatArray
 ) -> FloatArray:
     """Most likely weights under their prior, by Newton's method: float64[K]."""
+    from scipy import special
+
     precision = 1 / np.square(prior_sd)
     beta = prior_mean.copy()
     for _ in range(50):

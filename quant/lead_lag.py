@@ -25,7 +25,7 @@ FEWEST_OBSERVATIONS = 60
 
 
 @dataclass(frozen=True)
-class LeadLag:
+class LagCorrelations:
     """Cross-correlations by lag, float64[2 * max_lag + 1] each, lags from -max_lag to +max_lag.
 
     correlation: of the leader's return on a day with the follower's `lag` days later; ci_low, ci_high: its interval;
@@ -51,7 +51,7 @@ def lead_lag(
     *,
     draws: int = 399,
     level: float = 0.95,
-) -> LeadLag:
+) -> LagCorrelations:
     """Correlation of leader[t] with follower[t + lag] for every lag, with robust statistics.
 
     leader, follower: float64[T], returns on the same days, NaN where missing. The p-value's statistic is
@@ -89,7 +89,7 @@ def lead_lag(
         largest = _largest_statistics(products, signs)
         exceeded = (largest[None, :] >= statistic[other][:, None] * (1 - 1e-6)).sum(axis=1)
         adjusted[other] = np.maximum((exceeded + 1) / (draws + 1), p_value[other])
-    return LeadLag(lags, correlation, low, high, p_value, adjusted, observations)
+    return LagCorrelations(lags, correlation, low, high, p_value, adjusted, observations)
 
 
 def _standardised(leader: FloatArray, follower: FloatArray, lag: int) -> tuple[IntArray, FloatArray, FloatArray]:

@@ -220,7 +220,7 @@ def filter_regimes(
     """
     parameters = parameters or RegimeParameters()
     _require_returns(returns)
-    state = state or _initial_state(parameters)
+    state = state or initial_state(parameters)
     if state.fingerprint != parameters.fingerprint():
         raise ValueError("state was made with other parameters; recompute from the first day")
     tails, margins = signed_tails(
@@ -248,7 +248,7 @@ def filter_regimes(
         np.array([b.weight for b in parameters.bank], dtype=np.float64),
         parameters.dwell_phases / parameters.protected_days,
         shares,
-        destinations(_levels(parameters), shares),
+        destinations(settling_levels_of(parameters), shares),
         parameters.bank_discount,
         parameters.copula_discount,
     )
@@ -292,15 +292,17 @@ def _require_returns(returns: FloatArray) -> None:
         raise ValueError("returns hold an infinity; a missing day is NaN")
 
 
-def _levels(parameters: RegimeParameters) -> FloatArray:
+def settling_levels_of(parameters: RegimeParameters) -> FloatArray:
+    """float64[38]: where a new regime settles, see `settling_levels`."""
     return settling_levels(
         parameters.lower_border, parameters.upper_border, parameters.level_spread, parameters.border_blur
     )
 
 
-def _initial_state(parameters: RegimeParameters) -> FilterState:
+def initial_state(parameters: RegimeParameters) -> FilterState:
+    """The state of a pair before its first day."""
     density = np.zeros((len(parameters.bank), parameters.dwell_phases + 1, len(CORRELATION_GRID)))
-    density[:, -1] = _levels(parameters)
+    density[:, -1] = settling_levels_of(parameters)
     return FilterState(
         fingerprint=parameters.fingerprint(),
         margins=MarginState.initial(),

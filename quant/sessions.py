@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
+from typing import TYPE_CHECKING
 
-import exchange_calendars
 import polars as pl
+
+if TYPE_CHECKING:
+    import exchange_calendars
 
 FIRST_SESSION = date(1970, 1, 2)  # the calendar knows every holiday from here on, and has invented ones before
 
 
 @cache
 def _calendar(last: date) -> exchange_calendars.ExchangeCalendar:
+    import exchange_calendars  # late: it brings pandas, half a second that only a run should spend
+
     return exchange_calendars.get_calendar("XNYS", start=FIRST_SESSION.isoformat(), end=last.isoformat())
 
 

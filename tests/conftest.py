@@ -68,9 +68,10 @@ draw_brief = publishing._draw_brief
 
 @pytest.fixture(autouse=True, scope="session")
 def no_brief() -> Iterator[None]:
-    """Runs publish without drawing their brief: a third of a nightly's time, for a page that few tests look at."""
+    """Runs publish without brief and copy: a third of a nightly's time, for two files that few tests look at."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publishing, "_draw_brief", lambda folder: None)
+        patch.setattr(publishing, "_copy", lambda folder: None)
         yield
 
 

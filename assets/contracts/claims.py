@@ -19,6 +19,7 @@ class Claims(Mart):
     unknown where no value could be measured.
     """
 
+    subject = "judgement"
     may_be_empty = True
     claim_id = dy.String(primary_key=True, description="name of the claim")
     measured_on = dy.Date(primary_key=True, description="day it is measured for: the claim's own, or the run's")

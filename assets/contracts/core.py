@@ -30,6 +30,7 @@ class _CatalogEntry(CoreTable):
 class Symbols(_CatalogEntry):
     """The catalog's symbols, for SQL to join on."""
 
+    subject = "reference"
     price = dy.String(description="column that returns are made from: close or adj_close")
     record_before = number("catalog unit", "highest close before the data begin; null: none is known", nullable=True)
     record_before_date = dy.Date(nullable=True, description="day of that close")
@@ -38,13 +39,21 @@ class Symbols(_CatalogEntry):
     )
 
 
-class Series(_CatalogEntry):
+class CatalogSeries(_CatalogEntry):
     """The catalog's macro series, for SQL to join on."""
+
+    subject = "reference"
+
+    @classmethod
+    def table_name(cls) -> str:
+        """`series`: the plain name of a class is the catalog entry's own."""
+        return "series"
 
 
 class Pairs(CoreTable):
     """The catalog's pairs, for SQL to join on."""
 
+    subject = "reference"
     pair = dy.String(primary_key=True, description="asset/benchmark")
     asset = dy.String(description="catalog symbol")
     benchmark = dy.String(description="catalog symbol it is held against")
@@ -53,6 +62,8 @@ class Pairs(CoreTable):
 class Sessions(CoreTable):
     """NYSE trading dates up to the as-of date (exchange calendar XNYS)."""
 
+    subject = "reference"
+    grows_by = "session"
     session = dy.Date(primary_key=True, description="trading date")
     session_number = count("position in the calendar, without gaps")
 
@@ -60,6 +71,7 @@ class Sessions(CoreTable):
 class Programs(CoreTable):
     """Purchase programmes of the Fed, for SQL to join on."""
 
+    subject = "balance_sheet"
     program = dy.String(primary_key=True, description="name in every table")
     name = dy.String(description="what a person calls it")
     announced_on = dy.Date(description="day it was made public")
@@ -75,6 +87,7 @@ class Programs(CoreTable):
 class FirstCuts(CoreTable):
     """First cuts from before the target range began, for SQL to join on."""
 
+    subject = "policy"
     meeting_date = dy.Date(primary_key=True, description="day of the decision")
     change_bp = number("basis points", "change of the target", max=0)
 
@@ -82,6 +95,7 @@ class FirstCuts(CoreTable):
 class PublishedExpectations(CoreTable):
     """Published expectations of earnings growth, whenever they were published."""
 
+    subject = "flows"
     index_name = dy.String(primary_key=True, description="index the figure speaks of")
     fiscal_year = dy.Int64(primary_key=True, description="year whose earnings are expected")
     published_on = dy.Date(primary_key=True, description="day the figure was public")
@@ -93,6 +107,8 @@ class PublishedExpectations(CoreTable):
 class DailyPrices(CoreTable):
     """One final price of one symbol on one of its own days: NYSE sessions, or UTC days for crypto."""
 
+    subject = "prices"
+    grows_by = "date"
     symbol = dy.String(primary_key=True, description="catalog id")
     date = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
     day_number = dy.Int64(description="position among the symbol's expected days; a gap is a missing day")
@@ -105,6 +121,8 @@ class DailyPrices(CoreTable):
 class SessionPrices(CoreTable):
     """One symbol on one NYSE session, crypto aligned by date; a weekend is one session's return for all."""
 
+    subject = "prices"
+    grows_by = "session"
     symbol = dy.String(primary_key=True, description="catalog id")
     session = dy.Date(primary_key=True, description="NYSE session")
     session_number = count("position of the session in the calendar")
@@ -115,6 +133,8 @@ class SessionPrices(CoreTable):
 class MacroSeries(CoreTable):
     """One observation of one macro series in the house unit, with the day it became public."""
 
+    subject = "macro"
+    grows_by = "available_on"
     series_id = dy.String(primary_key=True, description="catalog id")
     date = dy.Date(primary_key=True, description="the day or period the value speaks of")
     role = dy.String(description="what the series is for")

@@ -18,6 +18,7 @@ class EtfFlows(Mart):
     A day not yet reported has no row; it is missing, not zero, and no sum over a span with such a day is given.
     """
 
+    subject = "flows"
     chart = Chart(x="date", y=("cumulative_usd_mn",), by="fund", lines=("TOTAL",))
     may_be_empty = True
     date = dy.Date(primary_key=True, description="trading day of the flow")
@@ -30,7 +31,9 @@ class EtfFlows(Mart):
     net_flow_21d_usd_mn = number(
         "USD mn", "net flow over 21 sessions; null before the fund's 21st or where a day is missing", nullable=True
     )
-    cumulative_usd_mn = number("USD mn", "net flow of all reported days so far")
+    cumulative_usd_mn = number(
+        "USD mn", "net flow of all days since the fund's first; null from a missing day on", nullable=True
+    )
 
     @dy.rule()
     def known_afterwards(cls) -> pl.Expr:  # noqa: N805
@@ -41,6 +44,7 @@ class EtfFlows(Mart):
 class EarningsExpectations(Mart):
     """A published expectation of an index's earnings growth, known from the day it was published."""
 
+    subject = "flows"
     may_be_empty = True
     index_name = dy.String(primary_key=True, description="index the figure speaks of")
     fiscal_year = dy.Int64(primary_key=True, description="year whose earnings are expected")

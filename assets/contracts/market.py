@@ -20,6 +20,8 @@ class MarketState(Mart):
     a record. Momentum and volatility count the symbol's own days.
     """
 
+    subject = "prices"
+    grows_by = "session"
     chart = Chart(x="session", y=("drawdown",), by="symbol", lines=("BTC-USD", "^RUT"))
     symbol = dy.String(primary_key=True, description="catalog id, Yahoo notation")
     session = dy.Date(primary_key=True, description="NYSE session; UTC day for crypto")
@@ -58,6 +60,8 @@ class MarketState(Mart):
 class RollingCorrelations(Mart):
     """How closely a pair's daily log returns moved together over the last sessions, with a confidence band."""
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(
         x="session", y=("correlation",), where={"pair": "BTC-USD/^RUT"}, by="window_sessions", lines=(60, 252)
     )
@@ -82,6 +86,8 @@ class RollingCorrelations(Mart):
 class RelativeStrength(Mart):
     """Which of a pair runs ahead: the trend gap, which is not the correlation of daily returns."""
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(x="session", y=("gap_63d",), by="pair", lines=("BTC-USD/^RUT",))
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
@@ -113,6 +119,7 @@ class DivergenceEpisodes(Mart):
     (follower_recovered) or the leader falls 20% below its record (leader_fell); until then it is open.
     """
 
+    subject = "does_bitcoin_follow"
     chart = Chart(
         x="start_session", y=("follower_max_drawdown",), where={"leader": "^RUT", "follower": "BTC-USD"}, mark="stem"
     )
@@ -135,6 +142,69 @@ class DivergenceEpisodes(Mart):
         return (pl.col("outcome") == "open") == pl.col("end_session").is_null()
 
 
+class LagHistory(Mart):
+    """A divergence on one of its sessions, as it stood then: how long it has lasted, beside all lags known by then.
+
+    The same lags as divergence_episodes, a row per session from the first to the one that ends it, so that "how long
+    is long?" can be asked of any day. The lags of all pairs are counted together; they overlap and share symbols, so
+    their number overstates what is known. Lags that are open are censored: they have lasted so long and count as
+    lasting longer.
+    """
+
+    subject = "does_bitcoin_follow"
+    may_be_empty = True
+    leader = dy.String(primary_key=True, description="catalog symbol that sets records")
+    follower = dy.String(primary_key=True, description="catalog symbol that stands below its record")
+    session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
+    start_session = dy.Date(primary_key=True, description="first session of the lag")
+    outcome = dy.Enum(
+        ["follower_recovered", "leader_fell", "open"], description="open; on the session that ends it, how it ended"
+    )
+    sessions = count("sessions so far, the first counted", min=1, metadata={"unit": "sessions"})
+    leader_record_closes = count(
+        "record closes of the leader so far with the follower 20% or more below its own", min=1
+    )
+    follower_max_drawdown = number("fraction", "follower's largest distance from its record so far", min=-1, max=0)
+    leader_return = number("log return", "leader, from the first session to this one")
+    follower_return = number("log return", "follower, from the first session to this one")
+    coupled_return = number(
+        "log return",
+        "what the follower would have returned since the first session on the leader's daily returns alone: each times "
+        "the follower's beta over the 252 sessions before that day; null before 126 of them",
+        nullable=True,
+    )
+    explained_share = number(
+        "fraction",
+        "(coupled_return - leader_return) / (follower_return - leader_return) within 0 and 1: the share of the gap "
+        "that daily coupling leaves by itself; null where the follower is not behind since the first session",
+        nullable=True,
+        min=0,
+        max=1,
+    )
+    earlier_ended = count("other lags of all pairs that had ended by the session")
+    earlier_recovered = count("of these, lags the follower recovered from")
+    earlier_shorter = count("of these, lags shorter than this one so far")
+    earlier_longest_sessions = count("the longest of these; 0 without one", metadata={"unit": "sessions"})
+    earlier_median_sessions = number(
+        "sessions",
+        "how long half of all other lags lasted, open ones counted as censored; null: not yet half",
+        nullable=True,
+    )
+    others_open = count("other lags of all pairs open at the end of the session: censored")
+    outlasting_share = number(
+        "fraction",
+        "share of all other lags that lasted longer than this one so far (Kaplan-Meier, open ones censored)",
+        nullable=True,
+        min=0,
+        max=1,
+    )
+
+    @dy.rule()
+    def parts_are_no_more_than_the_whole(cls) -> pl.Expr:  # noqa: N805
+        """Recovered and shorter lags are among those that ended."""
+        return pl.max_horizontal("earlier_recovered", "earlier_shorter") <= pl.col("earlier_ended")
+
+
 class PeakPairs(Mart):
     """A peak of the asset, and where the benchmark stood.
 
@@ -142,6 +212,7 @@ class PeakPairs(Mart):
     on (confirmed_on), never earlier.
     """
 
+    subject = "does_bitcoin_follow"
     may_be_empty = True
     asset = dy.String(primary_key=True, description="catalog symbol that peaked")
     peak_session = dy.Date(primary_key=True, description="day of the record close; UTC day for crypto")

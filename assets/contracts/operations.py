@@ -14,6 +14,7 @@ from assets.framework.contract import Mart, count
 class SeriesFreshness(Mart):
     """One symbol or series: what the newest observation is, and whether it is as new as it should be."""
 
+    subject = "health"
     source = dy.String(primary_key=True, description="who is asked for it")
     series = dy.String(primary_key=True, description="catalog id")
     last_observation = dy.Date(nullable=True, description="day of the newest observation known; null: none ever came")

@@ -16,6 +16,8 @@ from assets.framework.contract import DerivedTable, Mart, ahead, count, number
 class TargetDecisions(DerivedTable):
     """The target range before and after each FOMC meeting, once the range after it is public."""
 
+    subject = "policy"
+    grows_by = "meeting_date"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
     lower_before_pct = number("percent", "lower limit the day before")
     upper_before_pct = number("percent", "upper limit the day before")
@@ -26,6 +28,7 @@ class TargetDecisions(DerivedTable):
 class Meetings(DerivedTable):
     """The FOMC's meetings, past and announced."""
 
+    subject = "policy"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     scheduled = dy.Bool(description="false: held between the scheduled meetings, known from its day only")
 
@@ -36,6 +39,7 @@ class FedDecisions(Mart):
     A cycle takes the direction of the last change; after twelve months without a change it is a hold.
     """
 
+    subject = "policy"
     chart = Chart(x="meeting_date", y=("target_upper_pct",), mark="step")
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     target_lower_pct = number("percent", "lower limit of the target range after the meeting", min=0)
@@ -69,6 +73,8 @@ class FedLiquidity(Mart):
     week averages, the rest Wednesday levels, as the H.4.1 release gives them.
     """
 
+    subject = "balance_sheet"
+    grows_by = "available_on"
     chart = Chart(x="date", y=("net_liquidity_usd_bn", "total_assets_usd_bn"))
     date = dy.Date(primary_key=True, description="Wednesday of the H.4.1 release")
     available_on = dy.Date(description="first day a reader could know the row")
@@ -99,6 +105,8 @@ class PolicyState(Mart):
     A decision is in force from the day after its meeting.
     """
 
+    subject = "policy"
+    grows_by = "session"
     chart = Chart(x="session", y=("target_lower_pct", "target_upper_pct"), mark="step")
     session = dy.Date(primary_key=True, description="NYSE session")
     last_meeting_date = dy.Date(description="last meeting before the session")
@@ -123,6 +131,8 @@ class ImpliedRates(Mart):
     curve ends rate_path, and leaves the other months readable.
     """
 
+    subject = "policy"
+    grows_by = "observed_on"
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlement")
     delivery_month = ahead("first day of the contract's month", primary_key=True)
@@ -136,6 +146,8 @@ class ImpliedRates(Mart):
 class MeetingOutlooks(DerivedTable):
     """What one day's futures said of one coming FOMC meeting: rates around it, and the ranges it may bring."""
 
+    subject = "policy"
+    grows_by = "observed_on"
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting")
@@ -156,14 +168,19 @@ class MeetingOutlooks(DerivedTable):
 class RatePath(Mart):
     """What fed funds futures said on one day of one coming FOMC meeting, by the FedWatch method.
 
-    Meetings of the next 18 months, up to the first missing contract: there the path ends with one row without a rate,
-    which names the contract. On the day of a meeting its own decision is still counted as to come.
+    Meetings of the next 18 months, up to the first missing contract or the end of the list of meetings: there the path
+    ends with one row without a rate, which says why. On the day of a meeting its own decision is still to come.
     """
 
+    subject = "policy"
+    grows_by = "observed_on"
     chart = Chart(x="meeting_date", y=("expected_rate_pct",), newest="observed_on", mark="step")
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
-    meeting_date = ahead("last day of the meeting", primary_key=True)
+    meeting_date = ahead(
+        "last day of the meeting; where no listed meeting ends the path, the first day the list does not cover",
+        primary_key=True,
+    )
     rate_before_pct = number(
         "percent",
         "effective federal funds rate expected before the meeting; for the next one the rate in force, as the average "
@@ -213,6 +230,8 @@ class RatePathProbabilities(Mart):
     No range lies below zero: what the curve puts there counts to the range at zero.
     """
 
+    subject = "policy"
+    grows_by = "observed_on"
     may_be_empty = True
     observed_on = dy.Date(primary_key=True, description="day of the settlements")
     meeting_date = ahead("last day of the meeting", primary_key=True)
@@ -232,6 +251,7 @@ class RatePathProbabilities(Mart):
 class FedPrograms(Mart):
     """The Fed's asset purchase programmes announced so far, with what the Desk bought outright under each."""
 
+    subject = "balance_sheet"
     program = dy.String(primary_key=True, description="name in every table")
     name = dy.String(description="what a person calls it")
     announced_on = dy.Date(description="day it was made public")
@@ -244,7 +264,9 @@ class FedPrograms(Mart):
         description="its operations also reinvest principal of agency securities, and cannot be told apart from it"
     )
     operations = count("outright operations known to belong to it")
-    accepted_usd_bn = number("USD bn", "accepted in these operations; null: none is known", nullable=True, min=0)
+    accepted_usd_bn = number(
+        "USD bn", "accepted in these operations; null: none is known, or not of all", nullable=True, min=0
+    )
     complete_from = dy.Date(
         nullable=True,
         description="first day from which its operations are known; later than its first operation where the source "
@@ -263,6 +285,7 @@ class TreasuryPurchases(Mart):
     reserve management purchases. Its results do not separate the two: includes_agency_reinvestment says where.
     """
 
+    subject = "balance_sheet"
     chart = Chart(x="operation_date", y=("accepted_usd_bn",), mark="stem")
     may_be_empty = True
     operation_id = dy.String(primary_key=True, description="the Desk's own identifier")
@@ -273,7 +296,10 @@ class TreasuryPurchases(Mart):
     accepted_usd_bn = number("USD bn", "par amount the Desk took", nullable=True, min=0)
     program = dy.String(nullable=True, description="see fed_programs; null: none, such as small value exercises")
     program_cumulative_usd_bn = number(
-        "USD bn", "accepted under the programme up to and with this operation; null without one", nullable=True, min=0
+        "USD bn",
+        "accepted under the programme up to and with this operation; null without one, and from an unknown amount on",
+        nullable=True,
+        min=0,
     )
     complete_from = dy.Date(
         nullable=True,

@@ -19,6 +19,7 @@ class EasingCycleStudy(Mart):
     once its last session is over. Cycles since 1990 are few: each is one event, whatever the number of rows.
     """
 
+    subject = "policy"
     may_be_empty = True
     cycle_start = dy.Date(primary_key=True, description="day of the first cut")
     symbol = dy.String(primary_key=True, description="catalog symbol")
@@ -44,6 +45,8 @@ class RateSensitivity(Mart):
     what moved together, not what caused it.
     """
 
+    subject = "policy"
+    grows_by = "available_on"
     may_be_empty = True
     session = dy.Date(primary_key=True, description="day of the meeting, the last day of the sample")
     small = dy.String(primary_key=True, description="catalog symbol of the small caps")
@@ -84,6 +87,7 @@ class LiquidityStudy(Mart):
     what followed them is not what they caused.
     """
 
+    subject = "balance_sheet"
     may_be_empty = True
     program = dy.String(primary_key=True, description="see fed_programs")
     symbol = dy.String(primary_key=True, description="catalog symbol")

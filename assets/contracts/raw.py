@@ -23,6 +23,7 @@ PUBLISHED = Limits()  # [41 scales, once, and no more than 4 times its largest m
 class PriceBars(RawTable):
     """One daily bar of one symbol as its source gave it; a bar of an unfinished day is provisional."""
 
+    subject = "prices"
     door = Door(
         series="symbol",
         day="date",
@@ -60,6 +61,7 @@ class PriceBars(RawTable):
 class FuturesSettlements(RawTable):
     """The settlement of one futures contract on one day; a price of an unfinished day is provisional."""
 
+    subject = "policy"
     may_be_empty = True
     door = Door(
         series="contract",
@@ -80,6 +82,7 @@ class FuturesSettlements(RawTable):
 class MacroObservations(RawTable):
     """One observation of one macro series, in the unit it is published in, by vintage where vintages are known."""
 
+    subject = "macro"
     door = Door(series="series_id", day="date", values=("value",), limits=PUBLISHED)
     series_id = dy.String(description="catalog id")
     date = dy.Date(description="the day or period the value speaks of, as the publisher dates it")
@@ -100,6 +103,7 @@ class MacroObservations(RawTable):
 class TreasuryOperations(RawTable):
     """One outright Treasury operation of the New York Fed's Desk."""
 
+    subject = "balance_sheet"
     may_be_empty = True
     door = Door(
         series="operation_type",
@@ -122,6 +126,7 @@ class TreasuryOperations(RawTable):
 class FundFlows(RawTable):
     """One spot bitcoin ETF's net flow on one day; a day not yet reported is absent, never zero."""
 
+    subject = "flows"
     may_be_empty = True
     door = Door(
         series="fund",
@@ -140,5 +145,6 @@ class FundFlows(RawTable):
 class FomcMeetings(RawTable):
     """One meeting of the FOMC that could decide the target range."""
 
+    subject = "policy"
     meeting_date = dy.Date(primary_key=True, description="last day of the meeting, the day of the statement")
     scheduled = dy.Bool(description="false: held between the scheduled meetings")

@@ -18,9 +18,11 @@ class CorrelationRegimes(Mart):
     """Whether a pair's daily returns move together, as a filter that knows only the past saw it on the day.
 
     Coupled from a correlation of +0.30, inverse from -0.15, decoupled between. The regime is left only when its own
-    probability falls below one quarter, so that a single odd week does not end it.
+    probability falls below one third, so that a single odd week does not end it.
     """
 
+    subject = "does_bitcoin_follow"
+    grows_by = "session"
     chart = Chart(x="session", y=("p_coupled",), where={"pair": "BTC-USD/^RUT"})
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session")
@@ -43,6 +45,7 @@ class CorrelationRegimes(Mart):
 class RegimeSpells(Mart):
     """An unbroken time in one regime, and what both sides earned in it."""
 
+    subject = "does_bitcoin_follow"
     pair = dy.String(primary_key=True, description="asset/benchmark")
     spell_id = dy.Int64(primary_key=True, min=1, description="number of the spell within the pair, from 1")
     regime = dy.Enum(REGIMES, description="the regime of the spell")

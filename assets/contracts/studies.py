@@ -20,6 +20,7 @@ class BreakoutEvents(Mart):
     apart. A row says what was known at the end of as_of: it gains values, and none that it has ever changes.
     """
 
+    subject = "does_bitcoin_follow"
     may_be_empty = True
     benchmark = dy.String(primary_key=True, description="catalog symbol that set the record")
     asset = dy.String(primary_key=True, description="catalog symbol looked at afterwards")
@@ -68,6 +69,7 @@ class BreakoutStudy(Mart):
     stretched where so few effective events demand it: 91 to 95%.
     """
 
+    subject = "does_bitcoin_follow"
     benchmark = dy.String(primary_key=True, description="catalog symbol whose breakouts are the events")
     asset = dy.String(primary_key=True, description="catalog symbol looked at afterwards")
     horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
@@ -132,6 +134,7 @@ class LeadLag(Mart):
     lead, with a true correlation of 0.45). See `note`.
     """
 
+    subject = "does_bitcoin_follow"
     may_be_empty = True
     pair = dy.String(primary_key=True, description="asset/benchmark")
     window_sessions = dy.Int64(
@@ -173,6 +176,8 @@ class LeadLag(Mart):
 class SignalInputs(DerivedTable):
     """What a forecast made at the end of one session may look at, for every catalog pair."""
 
+    subject = "judgement"
+    grows_by = "session"
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session on which both have a price")
     ratio = number("asset / benchmark", "price of the asset over price of the benchmark")
@@ -195,11 +200,12 @@ class RecouplingSignal(Mart):
 
     The laggard is whichever of the two had the lower return over the past 63 sessions. It catches up if its log return
     over the next horizon beats the leader's by half of that gap. The log-odds are those of the base rate plus the
-    components; each is estimated only from outcomes known by the session and shrunk towards nothing. The last three
+    components; each is estimated only from outcomes known by the session and shrunk towards nothing. The last four
     columns say what happened and are the only ones that ever change, from null to their value. Whether any of this is
     worth listening to stands in signal_scorecard.
     """
 
+    subject = "judgement"
     chart = Chart(x="session", y=("probability_catch_up", "base_rate"), where={"horizon_sessions": 63})
     may_be_empty = True
     session = dy.Date(primary_key=True, description="day the forecast is made, at its end")
@@ -207,8 +213,40 @@ class RecouplingSignal(Mart):
     leader = dy.String(description="catalog symbol with the higher return over the past 63 sessions")
     follower = dy.String(description="the other one, the laggard")
     gap_63d = number("log return", "pair's asset minus its benchmark over the past 63 sessions")
-    probability_catch_up = number("probability", "that the laggard catches up", min=0, max=1)
+    probability_catch_up = number(
+        "probability", "that the laggard has caught up at the end of the horizon", min=0, max=1
+    )
+    to_make_up = number(
+        "log return",
+        "half of the gap, CATCH_UP_SHARE of quant.forecasts: by this the follower has to beat the leader",
+        min=0,
+    )
+    price_to_reach = number(
+        "catalog unit", "the follower's price at which that is made up, were the leader's to stay where it is", min=0
+    )
     base_rate = number("probability", "share of catch-ups among all outcomes known that day", min=0, max=1)
+    reference_days = count(
+        "earlier days whose outcome was known, with the same follower and a gap between half and twice this one",
+        metadata={"unit": "sessions"},
+    )
+    reference_independent = count("of these, days further apart than the horizon")
+    reference_rate = number(
+        "probability", "share of these days after which it was made up at the end", nullable=True, min=0, max=1
+    )
+    reference_rate_within = number(
+        "probability", "share of these days after which it was made up at any close within", nullable=True, min=0, max=1
+    )
+    probability_within_random_walk = number(
+        "probability", "probability_random_walk of standing there at any close within the horizon", min=0, max=1
+    )
+    forecasts_scored = count("earlier forecasts at this horizon that had ended")
+    skill_so_far = number(
+        "fraction", "1 - their Brier score / that of the random walk; null before the first", nullable=True, max=1
+    )
+    skill_so_far_ci95_low = number(
+        "fraction", "lower end of its 95% interval, from blocks of a horizon each; null below ten", nullable=True
+    )
+    skill_so_far_ci95_high = number("fraction", "upper end of its 95% interval", nullable=True)
     probability_random_walk = number(
         "probability", "if the ratio were a driftless random walk: what the size of the gap alone says", min=0, max=1
     )
@@ -225,6 +263,9 @@ class RecouplingSignal(Mart):
         "log return", "follower minus leader from the session to resolved_on; null until then", nullable=True
     )
     caught_up = dy.Bool(nullable=True, description="made_up is at least half of the gap; null until known")
+    caught_up_within = dy.Bool(
+        nullable=True, description="it was made up at any close of the horizon; null until resolved_on"
+    )
 
     @dy.rule()
     def components_add_up(cls) -> pl.Expr:  # noqa: N805
@@ -234,9 +275,9 @@ class RecouplingSignal(Mart):
 
     @dy.rule()
     def outcome_comes_complete(cls) -> pl.Expr:  # noqa: N805
-        """All three columns of the outcome are known, or none is."""
+        """All columns of the outcome are known, or none is."""
         known = pl.col("resolved_on").is_not_null()
-        return (known == pl.col("made_up").is_not_null()) & (known == pl.col("caught_up").is_not_null())
+        return pl.all_horizontal(known == pl.col(c).is_not_null() for c in ("made_up", "caught_up", "caught_up_within"))
 
 
 class SignalScorecard(Mart):
@@ -248,6 +289,7 @@ class SignalScorecard(Mart):
     as the horizon. `reading` says in words what is earned, and nothing more.
     """
 
+    subject = "judgement"
     may_be_empty = True
     horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})
     model = dy.String(

@@ -18,7 +18,7 @@ def symbols(catalog: Catalog) -> pl.DataFrame:
     return catalog.symbols_frame()
 
 
-@table(core.Series)
+@table(core.CatalogSeries)
 def series(catalog: Catalog) -> pl.DataFrame:
     """The catalog's macro series."""
     return catalog.series_frame()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -17,7 +18,7 @@ import polars as pl
 from assets.contracts.policy import MeetingOutlooks
 from assets.framework.table import table
 from assets.reference.facts import Reference
-from quant.fedwatch import OLDEST_RATE, RatePath, rate_path
+from quant.fedwatch import OLDEST_RATE, ImpliedPath, PathEnd, rate_path, unlisted
 
 HORIZON = timedelta(days=548)  # 18 months: the Fed has published its meetings that far ahead
 
@@ -45,7 +46,7 @@ def meeting_outlooks(
 ) -> pl.DataFrame:
     """Every day's outlook of every coming meeting."""
     rates = macro_series.filter(series_id="DFF").sort("available_on", "date")
-    paths = _paths(implied_rates, target_decisions, meetings, rates, reference.cancelled_meetings)
+    paths = _paths(implied_rates, target_decisions, meetings, rates, reference)
     return pl.DataFrame([row for path in paths for row in _rows(path)], schema=_SCHEMA, orient="row")
 
 
@@ -54,8 +55,8 @@ def _paths(
     target_decisions: pl.DataFrame,
     meetings: pl.DataFrame,
     rates: pl.DataFrame,
-    cancelled: Mapping[date, date],
-) -> Iterator[RatePath]:
+    reference: Reference,
+) -> Iterator[ImpliedPath]:
     """One path per day with settlements, from what was known on it."""
     calendar = meetings.sort("meeting_date").rows()
     decisions = target_decisions.sort("meeting_date")
@@ -65,14 +66,24 @@ def _paths(
     for day, curve in groupby(settlements, key=itemgetter(0)):
         last = bisect_left(decided, day)  # decisions taken before the day
         if last:
-            yield rate_path(
+            path = rate_path(
                 {month: price for _, month, price in curve},
-                _known_meetings(calendar, cancelled, day),
+                _known_meetings(calendar, reference.cancelled_meetings, day),
                 day,
                 ranges[last - 1],
                 decided_until=day - timedelta(days=1),
                 effective_rates=_published_rates(rates, day),
+                listed_until=reference.meetings_listed_until,
             )
+            yield _ended(path, reference.meetings_listed_until)
+
+
+def _ended(path: ImpliedPath, listed_until: date) -> ImpliedPath:
+    """The path, ended at the first day without a list of meetings where no meeting before it ends it."""
+    if path.end is not None or path.observed_on + HORIZON <= listed_until:
+        return path
+    first_unlisted = max(listed_until + timedelta(days=1), path.observed_on)
+    return replace(path, end=PathEnd(first_unlisted, unlisted(listed_until)))
 
 
 def _known_meetings(calendar: list[tuple[date, bool]], cancelled: Mapping[date, date], day: date) -> list[date]:
@@ -90,7 +101,7 @@ def _published_rates(rates: pl.DataFrame, day: date) -> dict[date, float]:
     return dict(zip(newest["date"], newest["value"], strict=True))
 
 
-def _rows(path: RatePath) -> Iterator[tuple[object, ...]]:
+def _rows(path: ImpliedPath) -> Iterator[tuple[object, ...]]:
     """The columns of MeetingOutlooks."""
     priced = path.priced_change_bp(path.observed_on + timedelta(days=365))
     for m in path.meetings:

@@ -25,7 +25,6 @@ from quant.plausibility import (
     wild_fields,
 )
 
-
 _RECENT = timedelta(days=30)  # older oddities of a first fetch are nobody's news
 
 

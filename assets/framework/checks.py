@@ -12,10 +12,12 @@ import dagster as dg
 
 from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.door.findings import ORDER
+from assets.framework import rule_checks
 from assets.framework.contract import RawTable, Table
 from assets.framework.rows import Rows
 from assets.upstream import Missing
 
+AS_EXPECTED = "all_is_as_expected"
 BELIEVED = "everything_is_believed"
 _RAW_TOLERANCE = 0.05  # upstreams send a bad row now and then; a flood of them means something else is wrong
 
@@ -50,9 +52,13 @@ def specs(contract: type[Table], key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         )
     if contract.has_concerns():
         named.append(
-            dg.AssetCheckSpec("nothing_to_look_at", asset=key, description="No series is older than it should be.")
+            dg.AssetCheckSpec(
+                AS_EXPECTED,
+                asset=key,
+                description="All is as a person expects it; what is not, the check says in words.",
+            )
         )
-    return named
+    return [*named, *rule_checks.specs(contract, key)]
 
 
 def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
@@ -76,13 +82,13 @@ def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
         concerns = contract.concerns(rows.good)
         results.append(
             dg.AssetCheckResult(
-                check_name="nothing_to_look_at",
+                check_name=AS_EXPECTED,
                 passed=not concerns,
                 severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(concerns) or "all series are as new as they should be",
+                description="; ".join(concerns) or "all is as expected",
             )
         )
-    return results
+    return [*results, *rule_checks.of_rows(contract, rows, results[0].severity)]
 
 
 def of_arrival(asked: Sequence[Futures | Symbol | Series], missing: Sequence[Missing]) -> dg.AssetCheckResult:

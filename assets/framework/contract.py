@@ -20,7 +20,9 @@ class Table(dy.Schema):
     """A table: its columns, their meaning, the rules its rows keep."""
 
     layer: ClassVar[str] = ""
+    subject: ClassVar[str] = "reference"  # what it is about: the UI's group
     chart: ClassVar[Chart | None] = None
+    grows_by: ClassVar[str | None] = None  # the day by which later data only add rows: no earlier row ever changes
     may_be_empty: ClassVar[bool] = False  # an empty result is an answer here, not a silent failure
 
     @classmethod

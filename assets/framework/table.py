@@ -7,11 +7,13 @@ checks and pools all come from the contract. Not here: what a table contains (as
 The asset bodies carry no return annotation: with one, Dagster takes the value for nothing and does not store it.
 """
 
+import hashlib
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +25,7 @@ from sqlglot import exp
 
 from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.door.judgement import admitted
-from assets.framework import checks
+from assets.framework import checks, lineage
 from assets.framework.contract import Mart, RawTable, Table
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
@@ -50,8 +52,13 @@ READS: dict[str, set[str]] = {}
 class Horizon(Protocol):
     """What a run may know, and whether any of it is real."""
 
-    as_of: date
-    simulated: bool
+    @property
+    def as_of(self) -> date:
+        """The last day whose knowledge may be used."""
+
+    @property
+    def simulated(self) -> bool:
+        """Nothing is real."""
 
 
 class Queries(Protocol):
@@ -84,11 +91,21 @@ class Place:
 
     @classmethod
     def of(cls, thing: type | Callable[..., object]) -> "Place":
-        return cls(Path(inspect.getfile(thing)), inspect.getsourcelines(thing)[1])
+        file = Path(inspect.getfile(thing))
+        return cls(
+            file, _class_lines(file)[thing.__name__] if isinstance(thing, type) else thing.__code__.co_firstlineno
+        )
 
     def __str__(self) -> str:
         house = SQL_FOLDER.parent
         return f"{self.file.relative_to(house) if self.file.is_relative_to(house) else self.file}, line {self.line}"
+
+
+@cache
+def _class_lines(file: Path) -> dict[str, int]:
+    """Where each class of a module begins; asking inspect for every class of it would parse the module each time."""
+    lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+    return {line[6:].split("(")[0].rstrip(":"): number for number, line in lines if line.startswith("class ")}
 
 
 def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
@@ -174,8 +191,14 @@ def ingest(
 
 
 def sql_tables(folder: Path = SQL_FOLDER) -> list[AssetsDefinition]:
-    """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT."""
-    return [_sql_table(path) for path in sorted(folder.glob("*/*.sql"))]
+    """One asset per file sql/<layer>/<table>.sql; what it depends on is read from the SELECT.
+
+    Raises FileNotFoundError for a folder without any: an installation that left them behind would compute nothing.
+    """
+    paths = sorted(folder.glob("*/*.sql"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no SELECT; install Recouple again, with its folder sql")
+    return [_sql_table(path) for path in paths]
 
 
 def _sql_table(path: Path) -> AssetsDefinition:
@@ -223,12 +246,16 @@ def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dic
     """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
     return {
         "key": asset_key(contract),
-        "group_name": contract.layer,
+        "group_name": contract.subject,
+        "tags": {"subject": contract.subject, "layer": contract.layer},
+        "code_version": _code_version(contract, made_by),
         "description": inspect.cleandoc(contract.__doc__ or ""),
         "kinds": kinds,
         "owners": ["team:recouple"],
         "metadata": {
             "dagster/column_schema": _column_schema(contract),
+            "dagster/column_lineage": lineage.of_table(contract),
+            "dagster/table_name": contract.full_name(),
             "contract": f"{contract.__name__} in {Place.of(contract)}",
             "made by": str(made_by),
             "dagster/code_references": _links(contract=Place.of(contract), code=made_by),
@@ -236,6 +263,14 @@ def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dic
         "check_specs": checks.specs(contract, asset_key(contract)),
         "pool": POOL,
     }
+
+
+def _code_version(contract: type[Table], made_by: Place) -> str:
+    """Changes with the file that makes the table and with what its contract promises."""
+    promise = [(name, str(spec.dtype), spec.nullable) for name, spec in contract.columns().items()]
+    written = hashlib.sha256(made_by.file.read_bytes())
+    written.update(repr(promise).encode())
+    return written.hexdigest()[:12]
 
 
 def _links(**places: Place) -> dg.CodeReferencesMetadataValue:

@@ -15,6 +15,7 @@ import polars as pl
 from assets.contracts.studies import BreakoutEvents, BreakoutStudy
 from assets.framework.table import table
 from assets.studies import Breakouts, Studies
+from quant.bootstrap import resampled_days
 from quant.events import (
     BoolArray,
     FloatArray,
@@ -26,7 +27,6 @@ from quant.events import (
     hit_rate_interval,
     independent_events,
     quiet_sessions,
-    resampled_days,
     sessions_to_next,
     within,
 )

@@ -13,8 +13,6 @@ import polars as pl
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RollingCorrelations
 from assets.framework.table import table
-from quant.correlation import rolling_correlation
-from quant.correlation_bands import confidence_band
 
 
 @table(RollingCorrelations)
@@ -28,6 +26,9 @@ def rolling_correlations(session_prices: pl.DataFrame, catalog: Catalog) -> pl.D
 
 def _windows(returns: pl.DataFrame, pair: Pair, windows: tuple[int, ...]) -> Iterator[pl.DataFrame]:
     """One frame per window, from the pair's first joint return on."""
+    from quant.correlation import rolling_correlation
+    from quant.correlation_bands import confidence_band
+
     joint = returns.select("session", x=pair.asset, y=pair.benchmark)
     both = (joint["x"].is_not_null() & joint["y"].is_not_null()).arg_true()
     joint = joint[int(both[0]) :] if len(both) else joint.clear()

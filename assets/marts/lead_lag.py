@@ -15,8 +15,6 @@ from assets.catalog import Catalog, Pair
 from assets.contracts.studies import LeadLag
 from assets.framework.table import table
 from assets.studies import Studies
-from quant.lead_lag import FEWEST_OBSERVATIONS
-from quant.lead_lag import lead_lag as correlations_by_lag
 
 _SEED = 20_251_211  # any fixed number: the same data give the same adjusted p-values
 
@@ -36,6 +34,9 @@ def lead_lag(session_prices: pl.DataFrame, catalog: Catalog, studies: Studies) -
 
 
 def _windows(returns: pl.DataFrame, pair: Pair, studies: Studies, note: pl.Expr) -> Iterator[pl.DataFrame]:
+    from quant.lead_lag import FEWEST_OBSERVATIONS
+    from quant.lead_lag import lead_lag as correlations_by_lag
+
     joint = returns.select("session", asset=pair.asset, benchmark=pair.benchmark)
     both = (joint["asset"].is_not_null() & joint["benchmark"].is_not_null()).arg_true()
     joint = joint[int(both[0]) : int(both[-1]) + 1] if len(both) else joint.clear()

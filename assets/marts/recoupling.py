@@ -11,6 +11,7 @@ that appended days do not change, so recomputing gives the forecast that was iss
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,10 +20,18 @@ from assets.catalog import Catalog
 from assets.contracts.studies import RecouplingSignal, SignalScorecard
 from assets.framework.table import table
 from assets.studies import Recoupling, Studies
-from quant.events import FloatArray, independent_events, resampled_days
-from quant.forecasts import Forecasts, catch_up, random_walk_probability, walk_forward
-from quant.scoring import brier_losses, calibration_slope, skill, skill_interval
-from quant.trailing import trailing_deviation, trailing_mean
+from quant.bootstrap import resampled_days
+from quant.events import FloatArray, independent_events
+from quant.forecasts import (
+    CATCH_UP_SHARE,
+    catch_up,
+    furthest_made_up,
+    random_walk_probability,
+    random_walk_touch_probability,
+    reference_class,
+    walk_forward,
+)
+from quant.scoring import brier_losses, calibration_slope, skill, skill_interval, skill_so_far
 
 _SEED = 20_251_211  # any fixed number: the same forecasts give the same intervals
 _MODELS = {
@@ -36,14 +45,19 @@ _VOLATILITY_SESSIONS, _USUAL_SESSIONS = 126, 252
 
 
 @table(RecouplingSignal)
-def recoupling_signal(signal_inputs: pl.DataFrame, catalog: Catalog, studies: Studies) -> pl.DataFrame:
+def recoupling_signal(
+    signal_inputs: pl.DataFrame, session_prices: pl.DataFrame, catalog: Catalog, studies: Studies
+) -> pl.DataFrame:
     """A forecast for every session and horizon since there were enough outcomes to learn from."""
     entry = studies.recoupling
     names = {s.id: s.name for s in catalog.symbol}
-    inputs = signal_inputs.filter(pair=entry.pair).sort("session")
+    prices = session_prices.filter(pl.col("symbol").is_in([entry.asset, entry.benchmark])).pivot(
+        "symbol", index="session", values="return_price"
+    )
+    inputs = signal_inputs.filter(pair=entry.pair).join(prices, on="session", how="left").sort("session")
     frames = [_forecasts(inputs, horizon, entry) for horizon in entry.horizons_sessions]
     issued = pl.concat(frames).sort("horizon_sessions", "session")
-    return issued.with_columns(reading=_reading(issued, names)).drop("skill_so_far")
+    return issued.with_columns(reading=_reading(issued, names))
 
 
 @table(SignalScorecard)
@@ -60,6 +74,8 @@ def signal_scorecard(recoupling_signal: pl.DataFrame, studies: Studies) -> pl.Da
 
 def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.DataFrame:
     """One horizon's forecasts, with what happened where that is known."""
+    from quant.trailing import trailing_deviation
+
     gap = inputs["gap_63d"].fill_null(np.nan).to_numpy()
     log_ratio = np.log(inputs["ratio"].to_numpy())
     volatility = trailing_deviation(np.diff(log_ratio, prepend=np.nan), _VOLATILITY_SESSIONS)
@@ -74,9 +90,26 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.Data
         fewest_outcomes=entry.fewest_outcomes,
     )
     asset_lags = pl.Series(gap < 0)
+    to_make_up = CATCH_UP_SHARE * np.abs(gap)
+    furthest = furthest_made_up(log_ratio, gap, horizon)
+    within = np.where(np.isfinite(furthest), furthest >= to_make_up, np.nan)
+    alike = reference_class(gap, np.column_stack([caught_up, within]), horizon)
+    so_far = skill_so_far(brier_losses(forecasts.probability, caught_up), brier_losses(by_chance, caught_up), horizon)
+    follower_price = pl.when(asset_lags).then(entry.asset).otherwise(entry.benchmark)
     return (
-        inputs.select("session", "gap_63d")
+        inputs.select("session", "gap_63d", entry.asset, entry.benchmark)
         .with_columns(
+            to_make_up=pl.Series(to_make_up),
+            price_to_reach=follower_price * pl.Series(np.exp(to_make_up)),
+            reference_days=alike.days,
+            reference_independent=alike.independent,
+            reference_rate=pl.Series(alike.rates[:, 0]).fill_nan(None),
+            reference_rate_within=pl.Series(alike.rates[:, 1]).fill_nan(None),
+            probability_within_random_walk=random_walk_touch_probability(gap, volatility, horizon),
+            forecasts_scored=so_far.scored,
+            skill_so_far=pl.Series(so_far.skill).fill_nan(None),
+            skill_so_far_ci95_low=pl.Series(so_far.low).fill_nan(None),
+            skill_so_far_ci95_high=pl.Series(so_far.high).fill_nan(None),
             horizon_sessions=pl.lit(horizon, pl.Int64),
             leader=pl.when(asset_lags).then(pl.lit(entry.benchmark)).otherwise(pl.lit(entry.asset)),
             follower=pl.when(asset_lags).then(pl.lit(entry.asset)).otherwise(pl.lit(entry.benchmark)),
@@ -88,8 +121,9 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.Data
             resolved_on=pl.when(pl.Series(np.isfinite(caught_up))).then(pl.col("session").shift(-horizon)),
             made_up=pl.Series(made_up).fill_nan(None),
             caught_up=pl.Series(caught_up).fill_nan(None).cast(pl.Boolean),
-            skill_so_far=_skill_so_far(forecasts, by_chance, caught_up, horizon),
+            caught_up_within=pl.Series(within).fill_nan(None).cast(pl.Boolean),
         )
+        .drop(entry.asset, entry.benchmark)
         .filter(
             pl.col("gap_63d") != 0,
             pl.col("probability_catch_up").is_not_nan(),
@@ -100,7 +134,16 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, entry: Recoupling) -> pl.Data
 
 def _features(inputs: pl.DataFrame, gap: FloatArray, volatility: FloatArray, horizon: int) -> FloatArray:
     """float64[T, K] in the order of the components; what helps the asset speaks against a lagging benchmark."""
-    known = {c: inputs[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in inputs.columns[2:]}
+    from quant.trailing import trailing_mean
+
+    columns = (
+        "p_coupled",
+        "liquidity_impulse",
+        "policy_direction",
+        "asset_volatility_annualized",
+        "fund_flows_21d_usd_mn",
+    )
+    known = {c: inputs[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in columns}
     for_the_laggard = -np.sign(gap)
     usual = trailing_mean(known["asset_volatility_annualized"], _USUAL_SESSIONS)
     return np.column_stack(
@@ -115,37 +158,31 @@ def _features(inputs: pl.DataFrame, gap: FloatArray, volatility: FloatArray, hor
     )
 
 
-def _skill_so_far(forecasts: Forecasts, by_chance: FloatArray, caught_up: FloatArray, horizon: int) -> FloatArray:
-    """Skill against the random walk of the forecasts scored by each session: float64[T], NaN before the first."""
-    mine, chance = (brier_losses(p, caught_up) for p in (forecasts.probability, by_chance))
-    scored = np.isfinite(mine) & np.isfinite(chance)
-    summed = [np.cumsum(np.where(scored, losses, 0.0)) for losses in (mine, chance)]
-    known = [np.concatenate([np.zeros(min(horizon, len(s))), s[: max(len(s) - horizon, 0)]]) for s in summed]
-    return np.where(known[1] > 0, 1 - known[0] / np.where(known[1] > 0, known[1], 1.0), np.nan)
-
-
 def _reading(issued: pl.DataFrame, names: dict[str, str]) -> pl.Series:
     """The forecasts in plain words."""
     return pl.Series([_in_words(row, names) for row in issued.iter_rows(named=True)], dtype=pl.String)
 
 
-def _in_words(row: dict[str, float | str], names: dict[str, str]) -> str:
+def _in_words(row: dict[str, Any], names: dict[str, str]) -> str:
     components = {name: float(row[f"component_{name}"]) for name in _COMPONENTS}
     strongest = max(components, key=lambda name: abs(components[name]))
     pushed = "raised" if components[strongest] > 0 else "lowered"
-    so_far = float(row["skill_so_far"])
-    record = (
-        "No such forecast had been scored yet."
-        if np.isnan(so_far)
-        else f"Until then such forecasts were {'better' if so_far > 0 else 'no better'} than the size of the gap alone."
-    )
     return (
         f"{names[str(row['follower'])]} trails {names[str(row['leader'])]} by {_percent(abs(float(row['gap_63d'])))} "
-        f"(log return over 63 sessions). Chance that it makes up half of that within {row['horizon_sessions']} "
+        f"(log return over 63 sessions). Chance that half of that is made up at the end of {row['horizon_sessions']} "
         f"sessions: {_percent(row['probability_catch_up'])}, against {_percent(row['base_rate'])} on any day and "
         f"{_percent(row['probability_random_walk'])} by the size of the gap alone; {pushed} most by "
-        f"{strongest.replace('_', ' ')}. {record}"
+        f"{strongest.replace('_', ' ')}. {_record(row)}"
     )
+
+
+def _record(row: dict[str, Any]) -> str:
+    """How well such forecasts had done by that day; a claim of skill needs its interval above zero."""
+    low, high = row["skill_so_far_ci95_low"], row["skill_so_far_ci95_high"]
+    if low is None:
+        return "Too few such forecasts had ended by that day to judge them."
+    told = "had beaten" if low > 0 else "had fallen behind" if high < 0 else "could not be told from"
+    return f"Until then such forecasts {told} the size of the gap alone."
 
 
 def _percent(value: float | str) -> str:

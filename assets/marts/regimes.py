@@ -6,16 +6,23 @@ what a column means (assets.contracts.regimes).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from assets.catalog import Catalog, Pair
 from assets.contracts.regimes import CorrelationRegimes, RegimeSpells
 from assets.framework.table import table
-from quant.regimes import COUPLED, DECOUPLED, INVERSE, RegimeParameters, filter_regimes
 
-# A quarter where the known-truth suite does best with a third: real regimes are slower than simulated ones.
-PARAMETERS = RegimeParameters(leave_below=0.25)
-NAMES = {COUPLED: "coupled", DECOUPLED: "decoupled", INVERSE: "inverse"}
+if TYPE_CHECKING:
+    from quant.regimes import RegimeParameters
+
+
+def parameters() -> RegimeParameters:
+    """A quarter where the known-truth suite does best with a third: real regimes are slower than simulated ones."""
+    from quant.regimes import RegimeParameters
+
+    return RegimeParameters(leave_below=0.25)
 
 
 @table(CorrelationRegimes)
@@ -37,23 +44,26 @@ def regime_spells(correlation_regimes: pl.DataFrame, session_prices: pl.DataFram
 
 def _of_pair(returns: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     """The pair's rows, from the session on which the filter had seen enough to say more than its prior."""
+    from quant.regimes import COUPLED, DECOUPLED, INVERSE, filter_regimes
+
+    chosen, names = parameters(), {COUPLED: "coupled", DECOUPLED: "decoupled", INVERSE: "inverse"}
     joint = returns.select("session", pair.asset, pair.benchmark)
     both = pl.all_horizontal(pl.col(pair.asset, pair.benchmark).is_not_null())
     seen = joint.select(both.cum_sum()).to_series()
     joint, seen = joint.filter(seen > 0), seen.filter(seen > 0)
-    found = filter_regimes(joint.drop("session").fill_null(float("nan")).to_numpy(), PARAMETERS)
+    found = filter_regimes(joint.drop("session").fill_null(float("nan")).to_numpy(), chosen)
     labels = pl.Series("label", found.labels)
     frame = pl.DataFrame(
         {
             "session": joint["session"],
-            "regime": labels.replace_strict(NAMES, return_dtype=pl.String),
+            "regime": labels.replace_strict(names, return_dtype=pl.String),
             "p_inverse": found.probabilities[:, 0],
             "p_decoupled": found.probabilities[:, 1],
             "p_coupled": found.probabilities[:, 2],
             "correlation_estimate": found.correlation_mean,
             "correlation_sd": found.correlation_sd,
         }
-    ).filter(seen > PARAMETERS.warmup)
+    ).filter(seen > chosen.warmup)
     return frame.with_columns(
         pair=pl.lit(pair.id),
         asset=pl.lit(pair.asset),

@@ -11,10 +11,10 @@ import polars as pl
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RelativeStrength
 from assets.framework.table import table
-from quant.trailing import trailing_zscore
 
 GAPS = (63, 126, 252)
 PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
+EDGE = 1.0  # standard deviations at which a gap counts as leading or lagging
 
 
 @table(RelativeStrength)
@@ -27,6 +27,8 @@ def relative_strength(session_prices: pl.DataFrame, catalog: Catalog) -> pl.Data
 
 def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
     """Spans count the sessions of the calendar, so a session that one of the two lacks does not stretch them."""
+    from quant.trailing import trailing_zscore
+
     joint = prices.select("session", ratio=pl.col(pair.asset) / pl.col(pair.benchmark))
     ratio = pl.col("ratio")
     gaps = joint.select(
@@ -43,5 +45,5 @@ def _of_pair(prices: pl.DataFrame, pair: Pair) -> pl.DataFrame:
 
 
 def _state(score: pl.Expr) -> pl.Expr:
-    leading = pl.when(score >= 1).then(pl.lit("leading"))
-    return leading.when(score <= -1).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))
+    leading = pl.when(score >= EDGE).then(pl.lit("leading"))
+    return leading.when(score <= -EDGE).then(pl.lit("lagging")).when(score.is_not_null()).then(pl.lit("tracking"))

@@ -13,7 +13,7 @@ import polars as pl
 from assets.framework.contract import RawTable
 
 
-class History(Protocol):
+class StoredHistory(Protocol):
     """What is stored already."""
 
     def watermarks(self, contract: type[RawTable], series: str, day: str) -> dict[str, date]:

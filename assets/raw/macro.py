@@ -9,12 +9,12 @@ from assets.catalog import Catalog
 from assets.contracts import raw
 from assets.framework.table import ingest
 from assets.raw.gaps import deepened
-from assets.raw.history import History
+from assets.raw.history import StoredHistory
 from assets.upstream import Fetched, Upstream
 
 
 @ingest(raw.MacroObservations, asked=lambda catalog: catalog.series)
-def macro_observations(asked: Catalog, upstream: Upstream, warehouse: History) -> Fetched:
+def macro_observations(asked: Catalog, upstream: Upstream, warehouse: StoredHistory) -> Fetched:
     """Observations of every catalog series."""
     stored = warehouse.watermarks(raw.MacroObservations, "series_id", "date")
     vintages = warehouse.watermarks(raw.MacroObservations, "series_id", "realtime_start")

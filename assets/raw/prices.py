@@ -13,12 +13,12 @@ from assets.catalog import Catalog
 from assets.contracts import raw
 from assets.framework.table import ingest
 from assets.raw.gaps import by_series, deepened, holes, together
-from assets.raw.history import History
+from assets.raw.history import StoredHistory
 from assets.upstream import Fetched, Upstream
 
 
 @ingest(raw.PriceBars, asked=lambda catalog: catalog.symbol)
-def price_bars(asked: Catalog, upstream: Upstream, warehouse: History) -> Fetched:
+def price_bars(asked: Catalog, upstream: Upstream, warehouse: StoredHistory) -> Fetched:
     """Daily bars of every catalog symbol, deeper where a bar is missing or in quarantine."""
     today, contract = upstream.today(), raw.PriceBars
     days = warehouse.known(contract, today).select("symbol", "date")
@@ -30,7 +30,7 @@ def price_bars(asked: Catalog, upstream: Upstream, warehouse: History) -> Fetche
 
 
 @ingest(raw.FuturesSettlements, asked=lambda catalog: catalog.futures)
-def futures_settlements(asked: Catalog, upstream: Upstream, warehouse: History) -> Fetched:
+def futures_settlements(asked: Catalog, upstream: Upstream, warehouse: StoredHistory) -> Fetched:
     """Settlements of every contract of the catalog's futures."""
     contract = raw.FuturesSettlements
     stored = warehouse.watermarks(contract, "contract", "date")

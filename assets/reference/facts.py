@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 from pydantic import Field
 
 from assets.framework.entries import Entry, EntryError, line_of, load_entries
-from assets.reference.fomc_calendar import FOMC_CALENDAR, cancelled_meetings
+from assets.reference.fomc_calendar import FOMC_CALENDAR, cancelled_meetings, meetings_listed_until
 
 FOLDER = Path(__file__).parent
 
@@ -33,6 +33,24 @@ class Program(Entry):
     announced_usd_bn_per_month: float | None = Field(default=None, gt=0)
     includes_agency_reinvestment: bool
     source: str = Field(min_length=1)
+
+
+class PublishedList(Entry):
+    """A list that ends; calendars.toml says what the fields mean."""
+
+    id: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+    complete_until: date | None = None
+    needed_days_ahead: int = Field(ge=0)
+    warn_days_ahead: int = Field(default=180, ge=0)
+    affects: str = Field(min_length=1)
+    remedy: str = Field(min_length=1)
+
+    def falls_short_on(self) -> date | None:
+        """First day on which it does not reach as far ahead as is needed; None where its end is not known."""
+        if self.complete_until is None:
+            return None
+        return self.complete_until - timedelta(days=self.needed_days_ahead - 1)
 
 
 class FirstCut(Entry):
@@ -59,7 +77,12 @@ class Expectation(Entry):
 
 
 class _Programs(Entry):
+    complete_until: date
     program: tuple[Program, ...]
+
+
+class _Lists(Entry):
+    calendar: tuple[PublishedList, ...]
 
 
 class _FirstCuts(Entry):
@@ -78,6 +101,8 @@ class Reference:
     first_cuts: tuple[FirstCut, ...]
     expectations: tuple[Expectation, ...]
     cancelled_meetings: Mapping[date, date]
+    meetings_listed_until: date
+    lists: tuple[PublishedList, ...]
 
     def programs_frame(self) -> pl.DataFrame:
         """One row per programme, the columns of core.programs."""
@@ -98,19 +123,29 @@ def load_reference(folder: Path = FOLDER) -> Reference:
     programs = folder / "programs.toml"
     first_cuts = folder / "first_cuts.toml"
     expectations = folder / "earnings_expectations.toml"
+    lists = folder / "calendars.toml"
+    listed = load_entries(programs, _Programs)
+    meetings_until = meetings_listed_until(folder / FOMC_CALENDAR.name)
+    own = {"fomc_meetings": meetings_until, "purchase_programs": listed.complete_until}
     reference = Reference(
-        load_entries(programs, _Programs).program,
+        listed.program,
         load_entries(first_cuts, _FirstCuts).first_cut,
         load_entries(expectations, _Expectations).expectation,
         cancelled_meetings(folder / FOMC_CALENDAR.name),
+        meetings_until,
+        tuple(
+            entry.model_copy(update={"complete_until": own.get(entry.id, entry.complete_until)})
+            for entry in load_entries(lists, _Lists).calendar
+        ),
     )
     _check_once(programs, "program", reference.programs)
     _check_once(first_cuts, "first_cut", reference.first_cuts)
     _check_once(expectations, "expectation", reference.expectations)
+    _check_once(lists, "calendar", reference.lists)
     return reference
 
 
-def _check_once(path: Path, kind: str, entries: Sequence[Program | FirstCut | Expectation]) -> None:
+def _check_once(path: Path, kind: str, entries: Sequence[Program | FirstCut | Expectation | PublishedList]) -> None:
     known: set[object] = set()
     for position, entry in enumerate(entries):
         if entry.id in known:

@@ -36,6 +36,14 @@ def load_fomc_calendar(path: Path = FOMC_CALENDAR) -> pl.DataFrame:
     return meetings.sort("meeting_date")
 
 
+def meetings_listed_until(path: Path) -> date:
+    """The last day for which the list is complete."""
+    until = tomllib.loads(path.read_text(encoding="utf-8")).get("complete_until")
+    if type(until) is not date:
+        raise EntryError(f"{path.name}: complete_until is {until!r}; write the last day it covers as YYYY-MM-DD")
+    return until
+
+
 def cancelled_meetings(path: Path) -> dict[date, date]:
     """Meetings that were scheduled and cancelled later, with the day they were."""
     cancelled = tomllib.loads(path.read_text(encoding="utf-8")).get("cancelled", {})

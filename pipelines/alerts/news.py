@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from assets.catalog import Catalog, load_catalog
+from assets.contracts.calendars import Calendars
 from assets.contracts.operations import SeriesFreshness
 from pipelines.orchestration.run_report import RunReport
 from pipelines.published.marts import Marts
@@ -33,26 +33,32 @@ class Event:
 
 def events(marts: Marts) -> list[Event]:
     """Every change a published run knows of, however old, and every series that is late now."""
-    names = Names(load_catalog())
+    names = Names(marts)
     regimes = marts.scan("regime_spells").sort("pair", "spell_id").collect()
     episodes = marts.scan("divergence_episodes").sort("start_session", "leader", "follower").collect()
     freshness = marts.scan("series_freshness").sort("source", "series").collect()
-    return [*_regimes(regimes, names), *_divergences(episodes, names), *_stale(freshness, marts.as_of)]
+    ending = marts.scan("calendars").collect() if marts.has("calendars") else Calendars.create_empty()
+    return [
+        *_regimes(regimes, names),
+        *_divergences(episodes, names),
+        *_stale(freshness, marts.as_of),
+        *_ending(ending, marts.as_of),
+    ]
 
 
 @dataclass(frozen=True)
 class Names:
-    """What a person calls symbols and pairs."""
+    """What a person calls symbols and pairs, in the catalog that the run was made with."""
 
-    catalog: Catalog
+    marts: Marts
 
     def symbol(self, id: str) -> str:
         """Bitcoin for BTC-USD."""
-        return next((s.name for s in self.catalog.symbol if s.id == id), id)
+        return self.marts.names.get(id, id)
 
     def pair(self, id: str) -> str:
         """Bitcoin and Russell 2000 for BTC-USD/^RUT."""
-        found = next((p for p in self.catalog.pair if p.id == id), None)
+        found = next((p for p in self.marts.pairs if p.id == id), None)
         return id if found is None else f"{self.symbol(found.asset)} and {self.symbol(found.benchmark)}"
 
 
@@ -94,6 +100,17 @@ def _stale(freshness: pl.DataFrame, as_of: date) -> Iterator[Event]:
         for concern in SeriesFreshness.concerns(freshness[n]):
             source, series = freshness["source"][n], freshness["series"][n]
             yield Event(f"{STALE} {source} {series}", as_of, f"Late data, as of {as_of}: {concern}.")
+
+
+def _ending(calendars: pl.DataFrame, as_of: date) -> Iterator[Event]:
+    """A list that ends is told once, until somebody lengthens it."""
+    for n in range(calendars.height):
+        for concern in Calendars.concerns(calendars[n]):
+            yield Event(
+                f"calendar {calendars['calendar'][n]} {calendars['complete_until'][n]}",
+                as_of,
+                f"A list that ends, as of {as_of}: {concern}.",
+            )
 
 
 def failure(report: RunReport, served: Marts | None) -> Event:

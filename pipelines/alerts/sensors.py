@@ -7,13 +7,12 @@ two from telling twice.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from pipelines.alerts import delivery as alerts
-from pipelines.orchestration.run_report import report_of
+from pipelines.orchestration.run_report import events_of, report_of
 from pipelines.settings import Settings
 
 
@@ -46,10 +45,7 @@ def _tell(settings: Settings, context: dg.RunStatusSensorContext) -> None:
     run = context.dagster_run
     if _is_elsewhere(settings, run):
         return
-    logged = context.instance.all_logs(run.run_id)
-    events = [entry.dagster_event for entry in logged if entry.dagster_event is not None]
-    ended_at = datetime.fromtimestamp(max(entry.timestamp for entry in logged), UTC)
-    alerts.tell(settings, report_of(run, events, ended_at))
+    alerts.tell(settings, report_of(run, *events_of(context.instance, run.run_id)))
 
 
 def _is_elsewhere(settings: Settings, run: dg.DagsterRun) -> bool:

@@ -29,7 +29,7 @@ _LABEL_DISTANCE = 0.075  # of the value axis, between the names of two lines
 
 
 @dataclass(frozen=True)
-class Line:
+class PlottedLine:
     """One line over time; its name stands at its end. A step keeps its value until the next one."""
 
     name: str
@@ -101,7 +101,7 @@ class Picture:
 
 
 def lines(
-    drawn: Sequence[Line],
+    drawn: Sequence[PlottedLine],
     *,
     format: str = ",.0f",
     zero: bool = False,
@@ -227,7 +227,7 @@ def _level(level: float, y: alt.Y) -> alt.Chart:
     return drawn
 
 
-def _paths(drawn: Sequence[Line], look: tuple[bool, bool], x: alt.X, y: alt.Y) -> alt.Chart:
+def _paths(drawn: Sequence[PlottedLine], look: tuple[bool, bool], x: alt.X, y: alt.Y) -> alt.Chart:
     """All lines of one look, from the rows that the layers share."""
     step, dashed = look
     mark = alt.Chart(alt.Undefined, name=f"lines-{_look(look)}").mark_line(
@@ -246,7 +246,7 @@ def _look(look: tuple[bool, bool]) -> str:
     return f"{'step' if look[0] else 'line'}{'-dashed' if look[1] else ''}"
 
 
-def _names(drawn: Sequence[Line], levels: Sequence[float], x: alt.X, y: alt.Y) -> alt.Chart:
+def _names(drawn: Sequence[PlottedLine], levels: Sequence[float], x: alt.X, y: alt.Y) -> alt.Chart:
     """Every line's name at its end, beyond the axis, which ends where the data end."""
     placed = _apart(drawn, levels)
     rows = pl.DataFrame(
@@ -262,12 +262,12 @@ def _names(drawn: Sequence[Line], levels: Sequence[float], x: alt.X, y: alt.Y) -
     return named
 
 
-def _apart(drawn: Sequence[Line], others: Sequence[float]) -> list[tuple[Line, float]]:
+def _apart(drawn: Sequence[PlottedLine], others: Sequence[float]) -> list[tuple[PlottedLine, float]]:
     """Each line with the height of its name, moved up where names would run into one another."""
     known = pl.concat([line.values.drop_nulls().cast(pl.Float64) for line in drawn])
     values = [*known.to_list(), *others]
     distance = (max(values) - min(values)) * _LABEL_DISTANCE
-    placed: list[tuple[Line, float]] = []
+    placed: list[tuple[PlottedLine, float]] = []
     for line in sorted(drawn, key=lambda each: float(each.values.drop_nulls()[-1])):
         wanted = float(line.values.drop_nulls()[-1])
         placed.append((line, max(wanted, placed[-1][1] + distance) if placed else wanted))

@@ -22,7 +22,7 @@ class NothingToShow(Exception):
 
 
 @dataclass(frozen=True)
-class Table:
+class BriefTable:
     """The figures behind a picture; the first column names the row."""
 
     caption: str
@@ -37,7 +37,7 @@ class Content:
 
     text: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
-    table: Table | None = None
+    table: BriefTable | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ def table(
     columns: dict[str, tuple[str, Callable[..., str]]],
     *,
     open: bool = False,
-) -> Table:
+) -> BriefTable:
     """A table of some columns: name -> (heading, how a value is written)."""
     selected: Sequence[tuple[object, ...]] = frame.select(columns.keys()).rows()
     writers = [writer for _, writer in columns.values()]
     rows = tuple(tuple(w(v) for w, v in zip(writers, row, strict=True)) for row in selected)
-    return Table(caption, tuple(heading for heading, _ in columns.values()), rows, open)
+    return BriefTable(caption, tuple(heading for heading, _ in columns.values()), rows, open)

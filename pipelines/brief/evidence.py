@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.brief.charts import Interval, Line, Picture, intervals, lines
+from pipelines.brief.charts import Interval, Picture, PlottedLine, intervals, lines
 from pipelines.brief.content import HISTORY, Content, NothingToShow, table
+from pipelines.published import words
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
 from pipelines.published.trust import trust
@@ -39,13 +40,14 @@ def breakouts(marts: Marts) -> Content:
         ]
         longest = own.row(-1, named=True)
         said.append(
-            f"{condition}: {pair.asset_name} gained in {percent(longest['hit_rate'], 0)} of cases over "
+            f"After {words.condition(str(condition))}: {pair.asset_name} gained in "
+            f"{percent(longest['hit_rate'], 0)} of cases over "
             f"{longest['horizon_sessions']} sessions; any day: {percent(longest['baseline_hit_rate'], 0)} "
             f"({longest['events']} events, {number(longest['independent_events'])} of them independent)."
         )
         if drawn and len(pictures) < 2:
-            words = f"Hit rate per horizon with its interval, the base rate as a bar. {said[-1]}"
-            pictures.append(Picture(intervals(drawn), words))
+            description = f"Hit rate per horizon with its interval, the base rate as a bar. {said[-1]}"
+            pictures.append(Picture(intervals(drawn), description))
     return Content(
         (*said, "Dot: hit rate, with its 95% interval; short bar: the base rate of any day."),
         tuple(pictures),
@@ -53,7 +55,7 @@ def breakouts(marts: Marts) -> Content:
             "Breakout study",
             rows,
             {
-                "condition": ("Condition", str),
+                "condition": ("After", words.condition),
                 "horizon_sessions": ("Sessions", number),
                 "events": ("Events", number),
                 "independent_events": ("Independent", number),
@@ -77,8 +79,8 @@ def signal(marts: Marts) -> Content:
     horizon = newest["horizon_sessions"][0]
     own = rows.filter(pl.col("horizon_sessions") == horizon).tail(HISTORY)
     drawn = [
-        Line("base rate", own["session"], own["base_rate"], Ink.MUTED, dashed=True),
-        Line("chance", own["session"], own["probability_catch_up"], Ink.ASSET),
+        PlottedLine("base rate", own["session"], own["base_rate"], Ink.MUTED, dashed=True),
+        PlottedLine("chance", own["session"], own["probability_catch_up"], Ink.ASSET),
     ]
     said = tuple(str(row["reading"]) for row in newest.iter_rows(named=True) if row["reading"])
     return Content(

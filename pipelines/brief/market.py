@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipelines.brief.charts import Band, Bar, Line, Picture, Span, lines, timeline
+from pipelines.brief.charts import Band, Bar, Picture, PlottedLine, Span, lines, timeline
 from pipelines.brief.content import HISTORY, Content, NothingToShow, month_ends, table
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
@@ -95,7 +95,7 @@ def correlation(marts: Marts) -> Content:
         f"{_two_digits(last['ci95_low'])} to {_two_digits(last['ci95_high'])}. Where the band holds zero, the data "
         f"cannot tell a link from none. It says nothing about who is ahead."
     )
-    line = Line("correlation", rows["session"], rows["correlation"], Ink.THIRD)
+    line = PlottedLine("correlation", rows["session"], rows["correlation"], Ink.THIRD)
     band = Band(rows["session"], rows["ci95_low"], rows["ci95_high"], Ink.THIRD)
     drawing = lines([line], format=".1f", band=band, levels=[0.0])
     return Content(
@@ -126,7 +126,7 @@ def trend_gap(marts: Marts) -> Content:
         f"{signed_percent(last['ahead'])}, {last['trend_state'] or 'not rated'}. It says nothing about how the days "
         f"move together."
     )
-    line = Line("gap", rows["session"], rows["ahead"], Ink.ASSET)
+    line = PlottedLine("gap", rows["session"], rows["ahead"], Ink.ASSET)
     drawing = lines([line], format="+.0%", levels=[0.0])
     return Content(
         (said,),
@@ -205,11 +205,11 @@ def _both(marts: Marts, column: str) -> pl.DataFrame:
     return joint
 
 
-def _two(marts: Marts, frame: pl.DataFrame) -> list[Line]:
+def _two(marts: Marts, frame: pl.DataFrame) -> list[PlottedLine]:
     pair = marts.pair
     return [
-        Line(pair.benchmark_name, frame["session"], frame[pair.benchmark], Ink.BENCHMARK),
-        Line(pair.asset_name, frame["session"], frame[pair.asset], Ink.ASSET),
+        PlottedLine(pair.benchmark_name, frame["session"], frame[pair.benchmark], Ink.BENCHMARK),
+        PlottedLine(pair.asset_name, frame["session"], frame[pair.asset], Ink.ASSET),
     ]
 
 

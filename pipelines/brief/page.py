@@ -63,6 +63,7 @@ def brief_page(marts: Marts, rendering: Rendering) -> str:
         shown=shown,
         as_of=day(marts.as_of),
         simulated=marts.simulated,
+        historical=marts.historical,
         manifest=marts.manifest,
         published=f"{day(published.date())}, {published:%H:%M} UTC",
         pair=marts.pair,

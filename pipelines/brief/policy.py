@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipelines.brief.charts import Line, Picture, lines
+from pipelines.brief.charts import Picture, PlottedLine, lines
 from pipelines.brief.content import Content, NothingToShow, month_ends, table
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
@@ -31,7 +31,7 @@ def policy_rate(marts: Marts) -> Content:
         f"{signed(last['cumulative_change_bp'])} bp since the cycle began on {day(last['cycle_start'])}."
     )
     drawn = [
-        Line(
+        PlottedLine(
             "target",
             _until(decisions["meeting_date"], marts),
             _held(decisions["target_upper_pct"]),
@@ -46,7 +46,7 @@ def policy_rate(marts: Marts) -> Content:
             reached = path.drop_nulls("expected_rate_pct").sort("meeting_date")
             if reached.height:
                 priced_line = reached["meeting_date"], reached["expected_rate_pct"]
-                drawn.append(Line("priced", *priced_line, Ink.ASSET, dashed=True))
+                drawn.append(PlottedLine("priced", *priced_line, Ink.ASSET, dashed=True))
             priced = " ".join((*_last_priced(reached), *_end_of_path(path)))
     return Content(
         (said, priced),
@@ -99,8 +99,8 @@ def liquidity(marts: Marts) -> Content:
         f"{signed(last['net_liquidity_change_13w_usd_bn'])} bn in 13. It is total assets less the Treasury's account "
         f"and reverse repo; public since {day(last['available_on'])}."
     )
-    net = Line("net liquidity", known["date"], known["net_liquidity_usd_bn"], Ink.BENCHMARK)
-    total = Line("total assets", known["date"], known["total_assets_usd_bn"], Ink.MUTED)
+    net = PlottedLine("net liquidity", known["date"], known["net_liquidity_usd_bn"], Ink.BENCHMARK)
+    total = PlottedLine("total assets", known["date"], known["total_assets_usd_bn"], Ink.MUTED)
     return Content(
         (said,),
         (Picture(lines([total, net]), f"Net liquidity and total assets in USD bn over five years. {said}"),),
@@ -135,7 +135,7 @@ def bills(marts: Marts) -> Content:
         if newest > last["date"]
         else ""
     )
-    line = Line("bills", rows["date"], rows["bills_usd_bn"], Ink.THIRD)
+    line = PlottedLine("bills", rows["date"], rows["bills_usd_bn"], Ink.THIRD)
     return Content(
         tuple(filter(None, (said, late))),
         (Picture(lines([line]), f"Treasury bills held by the Fed in USD bn. {said} {late}"),),
@@ -166,15 +166,21 @@ def purchases(marts: Marts) -> Content:
         .tail(3)
     )
     drawn = [
-        Line(program, own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
+        PlottedLine(_programme(marts, program), own["operation_date"], own["program_cumulative_usd_bn"], ink, step=True)
         for program, ink in zip(reversed(newest.to_list()), (Ink.ASSET, Ink.BENCHMARK, Ink.THIRD), strict=False)
-        for own in (whole.filter(pl.col("program") == program),)
+        for own in (whole.filter(pl.col("program") == program).drop_nulls("program_cumulative_usd_bn"),)
     ]
     last = rows.row(-1, named=True)
+    so_far = last["program_cumulative_usd_bn"]
+    part = "" if last["is_complete"] else ", as far as its operations are known"
+    bought = (
+        f"USD {number(so_far, 1)} bn by then{part}"
+        if so_far is not None
+        else "more than is known: an amount is missing"
+    )
     said = (
         f"Newest operation: {last['operation_type']} on {day(last['operation_date'])}, USD "
-        f"{number(last['accepted_usd_bn'], 2)} bn accepted; {last['program']} has bought USD "
-        f"{number(last['program_cumulative_usd_bn'], 1)} bn so far."
+        f"{number(last['accepted_usd_bn'], 2)} bn accepted; {_programme(marts, last['program'])} had bought {bought}."
     )
     return Content(
         (said,),
@@ -185,13 +191,17 @@ def purchases(marts: Marts) -> Content:
             {
                 "operation_date": ("Operation", day),
                 "operation_type": ("Type", str),
-                "program": ("Programme", str),
+                "program": ("Programme", lambda program: _programme(marts, program)),
                 "submitted_usd_bn": ("Submitted, USD bn", lambda v: number(v, 2)),
                 "accepted_usd_bn": ("Accepted, USD bn", lambda v: number(v, 2)),
                 "program_cumulative_usd_bn": ("Programme so far", lambda v: number(v, 1)),
             },
         ),
     )
+
+
+def _programme(marts: Marts, program: str) -> str:
+    return marts.programmes.get(program, program.replace("_", " "))
 
 
 def _until(dates: pl.Series, marts: Marts) -> pl.Series:

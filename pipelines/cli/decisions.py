@@ -1,7 +1,7 @@
 """A person's decisions about single values, from the command line.
 
 Here: who decides, which days, on which day of the data; what is said when it is done. Not here: what a decision does
-(pipelines.warehouse.decisions), arguments (pipelines.cli.main).
+(pipelines.warehouse.decisions), arguments (pipelines.cli.deciding).
 """
 
 from __future__ import annotations

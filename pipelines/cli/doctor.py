@@ -8,11 +8,10 @@ could be.
 from __future__ import annotations
 
 import fcntl
-import shutil
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
@@ -21,28 +20,20 @@ import httpx
 import psutil
 from curl_cffi.requests.exceptions import RequestException
 
+from assets.marts.calendars import row as list_ends
+from assets.reference.facts import Reference, load_reference
 from pipelines.alerts import messenger
+from pipelines.cli import installation
+from pipelines.cli.installation import DoctorFinding, nearest
 from pipelines.home import Home
-from pipelines.settings import Settings
-from pipelines.sources import farside, fred, nyfed
+from pipelines.settings import FRED_KEY_LENGTH, Settings
+from pipelines.sources import farside, fred, fredapi_client, nyfed
 from pipelines.sources.errors import KeyRejected, SourceError
-from pipelines.sources.http import USER_AGENT, Clock, Pace, Policy, SystemClock, looks_like_html
+from pipelines.sources.http import NEW_YORK, USER_AGENT, Clock, Pace, RetryPolicy, SystemClock, looks_like_html
 from pipelines.sources.live import LiveConfig
 
 TIMEOUT_SECONDS = 10.0
 MOST_SKEW = timedelta(minutes=2)
-LEAST_FREE_BYTES = 2 * 10**9
-KEY_LENGTH = 32
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at; the remedy is empty where there is nothing to do."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,19 +45,20 @@ class Reply:
     body: str
 
 
-def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock | None = None) -> list[Finding]:
+def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock | None = None) -> list[DoctorFinding]:
     """All findings, in the order a person would look. config: other addresses than the real services'."""
     clock = clock or SystemClock()
     findings = [
         configuration(settings),
         home(settings.home),
-        disk(settings.home),
         lock(settings.home),
         alert_addresses(settings),
+        *calendars(load_reference(), clock.now().astimezone(NEW_YORK).date()),
+        *installation.findings(settings, datetime.now(UTC)),
     ]
     if settings.source != "live":
         told = f"the source is {settings.source}: no service is needed"
-        return [*findings, Finding("services", True, told)]
+        return [*findings, DoctorFinding("services", True, told)]
     config = config or LiveConfig(fred_api_key=settings.fred_api_key)
     replies = {probe.name: probe.ask() for probe in probes(config)}
     findings += [service(probe, replies[probe.name]) for probe in probes(config)]
@@ -76,69 +68,79 @@ def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock |
 
 
 # ------------------------------------------------------------------ this machine
-def configuration(settings: Settings) -> Finding:
+def configuration(settings: Settings) -> DoctorFinding:
     """Settings were read, or we would not be here; says what they amount to."""
     key = "with a FRED key" if settings.fred_api_key is not None else "without a FRED key"
     told = f"source {settings.source}, {key}, state in {settings.home}"
     if settings.as_of is not None:
         told += f", as of {settings.as_of.isoformat()}"
-    return Finding("configuration", True, told)
+    return DoctorFinding("configuration", True, told)
 
 
-def home(folder: Path) -> Finding:
+def home(folder: Path) -> DoctorFinding:
     """Can state be written?"""
-    place = _nearest(folder)
+    place = nearest(folder)
     try:
         probe = place / ".recouple-doctor"
         probe.write_text("")
         probe.unlink()
     except OSError as error:
         remedy = f"Give this user write access to {place}, or set RECOUPLE_HOME to another folder"
-        return Finding("home", False, f"{folder} cannot be written ({type(error).__name__})", remedy)
-    return Finding("home", True, f"{folder} can be written")
+        return DoctorFinding("home", False, f"{folder} cannot be written ({type(error).__name__})", remedy)
+    return DoctorFinding("home", True, f"{folder} can be written")
 
 
-def disk(folder: Path, least: int = LEAST_FREE_BYTES) -> Finding:
-    """Is there room for another run?"""
-    free = shutil.disk_usage(_nearest(folder)).free
-    told = f"{free / 1e9:.1f} GB free at {folder}"
-    if free >= least:
-        return Finding("disk", True, told)
-    remedy = f"Free at least {least / 1e9:.0f} GB: old runs lie in {folder / 'marts'}, logs in DAGSTER_HOME"
-    return Finding("disk", False, told, remedy)
-
-
-def lock(folder: Path) -> Finding:
+def lock(folder: Path) -> DoctorFinding:
     """Is the warehouse free for a run? Not to be asked by a process that holds it open itself."""
     path = Home(folder).warehouse
     if not path.exists():
-        return Finding("lock", True, "no warehouse yet; the first run makes it")
+        return DoctorFinding("lock", True, "no warehouse yet; the first run makes it")
     try:
         with path.open("rb+") as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fcntl.lockf(file, fcntl.LOCK_UN)
     except BlockingIOError:
         remedy = "Wait for it if it is a run; otherwise stop that process. A run waits a minute by itself"
-        return Finding("lock", False, f"{path} is in use by {_holder(path)}", remedy)
+        return DoctorFinding("lock", False, f"{path} is in use by {_holder(path)}", remedy)
     except OSError as error:
         remedy = f"Give this user read and write access to {path}"
-        return Finding("lock", False, f"{path} cannot be opened ({type(error).__name__})", remedy)
-    return Finding("lock", True, f"{path} is free")
+        return DoctorFinding("lock", False, f"{path} cannot be opened ({type(error).__name__})", remedy)
+    return DoctorFinding("lock", True, f"{path} is free")
 
 
-def alert_addresses(settings: Settings) -> Finding:
+def alert_addresses(settings: Settings) -> DoctorFinding:
     """Would anybody be told? The addresses are not shown: they hold tokens."""
     addresses = settings.alert_urls
     if not addresses:
-        return Finding("alerts", True, "off: set RECOUPLE_ALERT_URLS to be told of changes and failed nights")
+        return DoctorFinding("alerts", True, "off: set RECOUPLE_ALERT_URLS to be told of changes and failed nights")
     wrong = [str(n) for n, address in enumerate(addresses, 1) if not messenger.understood(address)]
     if not wrong:
-        return Finding("alerts", True, f"addresses understood: {len(addresses)}; `recouple doctor --alert` tries them")
+        return DoctorFinding(
+            "alerts", True, f"addresses understood: {len(addresses)}; `recouple doctor --alert` tries them"
+        )
     told = f"of {len(addresses)} addresses in RECOUPLE_ALERT_URLS, number {', '.join(wrong)} cannot be understood"
-    return Finding("alerts", False, told, "Write it as Apprise's documentation of the service does; spaces part two")
+    return DoctorFinding(
+        "alerts", False, told, "Write it as Apprise's documentation of the service does; spaces part two"
+    )
 
 
-def try_alerts(settings: Settings) -> list[Finding]:
+def calendars(reference: Reference, today: date) -> list[DoctorFinding]:
+    """Do the lists that end still reach far enough? Those read from what is fetched are a run's to judge."""
+    findings = []
+    for entry in reference.lists:
+        told = list_ends(entry, today)
+        if entry.complete_until is None:
+            continue
+        if not told["is_ending"]:
+            findings.append(DoctorFinding(f"calendar {entry.id}", True, f"complete until {entry.complete_until}"))
+            continue
+        since = "too short since" if told["is_short"] else "too short from"
+        detail = f"complete until {entry.complete_until}, {since} {told['falls_short_on']}; affects {entry.affects}"
+        findings.append(DoctorFinding(f"calendar {entry.id}", not told["is_short"], detail, entry.remedy))
+    return findings
+
+
+def try_alerts(settings: Settings) -> list[DoctorFinding]:
     """Send one message to every address, without waiting for a night that brings news."""
     text = "A test of the alerts, asked for by `recouple doctor --alert`."
     findings = []
@@ -146,7 +148,7 @@ def try_alerts(settings: Settings) -> list[Finding]:
         taken = messenger.delivered(address, "Recouple: a test", text)
         told = "took the test message" if taken else "did not take the test message"
         remedy = "" if taken else "Check the address, its token, and the network between here and the service"
-        findings.append(Finding(f"alert address {number}", taken, told, remedy))
+        findings.append(DoctorFinding(f"alert address {number}", taken, told, remedy))
     return findings
 
 
@@ -160,11 +162,6 @@ def _holder(path: Path) -> str:
         except psutil.Error:  # gone meanwhile, or not ours to look at
             continue
     return "another process"
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder, or the closest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
 # ------------------------------------------------------------------ the services
@@ -192,15 +189,15 @@ def probes(config: LiveConfig) -> list[Probe]:
     ]
 
 
-def service(probe: Probe, reply: Reply | str) -> Finding:
+def service(probe: Probe, reply: Reply | str) -> DoctorFinding:
     """Did it answer with data?"""
     name = f"service {probe.name}"
     if isinstance(reply, Reply) and reply.status < 400 and probe.proof in reply.body:
-        return Finding(name, True, f"answered with data (HTTP {reply.status})")
+        return DoctorFinding(name, True, f"answered with data (HTTP {reply.status})")
     told, remedy = _trouble(reply)
     if probe.optional:
-        return Finding(name, True, f"{told}; what depends on it will be marked as missing")
-    return Finding(name, False, told, remedy)
+        return DoctorFinding(name, True, f"{told}; what depends on it will be marked as missing")
+    return DoctorFinding(name, False, told, remedy)
 
 
 def _trouble(reply: Reply | str) -> tuple[str, str]:
@@ -217,28 +214,32 @@ def _trouble(reply: Reply | str) -> tuple[str, str]:
     return f"answered {reply.status} with {page} instead of data", look
 
 
-def fred_key(config: LiveConfig, clock: Clock) -> Finding:
+def fred_key(config: LiveConfig, clock: Clock) -> DoctorFinding:
     """Is there a key, and does FRED accept it?"""
     key = config.fred_api_key
     if key is None:
         told = "not set: the keyless CSV endpoint is used, without vintages"
-        return Finding("FRED_API_KEY", True, told, "Optional: a free key from fred.stlouisfed.org brings vintages")
+        return DoctorFinding(
+            "FRED_API_KEY", True, told, "Optional: a free key from fred.stlouisfed.org brings vintages"
+        )
     shape = key.get_secret_value()
-    if len(shape) != KEY_LENGTH or not (shape.isalnum() and shape.islower()):
-        told = f"set, but not {KEY_LENGTH} lower-case letters and digits"
-        return Finding("FRED_API_KEY", False, told, f"{fred.GET_A_KEY}; look for quotes and spaces around it")
-    policy = Policy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
-    client = fred.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
+    if len(shape) != FRED_KEY_LENGTH or not (shape.isalnum() and shape.islower()):
+        told = f"set, but not {FRED_KEY_LENGTH} lower-case letters and digits"
+        return DoctorFinding(
+            "FRED_API_KEY", False, told, f"{fredapi_client.GET_A_KEY}; look for quotes and spaces around it"
+        )
+    policy = RetryPolicy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
+    client = fredapi_client.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
     try:
         client.get_series_info("DFF")
     except KeyRejected as error:
-        return Finding("FRED_API_KEY", False, error.what, f"{error.remedy}.")
+        return DoctorFinding("FRED_API_KEY", False, error.what, f"{error.remedy}.")
     except SourceError as error:
-        return Finding("FRED_API_KEY", False, f"could not be checked: {error.what}", "Run the doctor again later")
-    return Finding("FRED_API_KEY", True, "accepted by FRED")
+        return DoctorFinding("FRED_API_KEY", False, f"could not be checked: {error.what}", "Run the doctor again later")
+    return DoctorFinding("FRED_API_KEY", True, "accepted by FRED")
 
 
-def clock_skew(clock: Clock, replies: Iterable[Reply]) -> Finding:
+def clock_skew(clock: Clock, replies: Iterable[Reply]) -> DoctorFinding:
     """Does this machine agree with the services about the time? It decides which bars are final."""
     skews = []
     for reply in replies:
@@ -248,12 +249,12 @@ def clock_skew(clock: Clock, replies: Iterable[Reply]) -> Finding:
         except (ValueError, TypeError):
             continue
     if not skews:
-        return Finding("clock", False, "no service told the time", "Make the services reachable, then ask again")
+        return DoctorFinding("clock", False, "no service told the time", "Make the services reachable, then ask again")
     skew = statistics.median(skews)
     told = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the services"
     if abs(skew) <= MOST_SKEW.total_seconds():
-        return Finding("clock", True, told)
-    return Finding("clock", False, told, "Set the clock, for example with `timedatectl set-ntp true`")
+        return DoctorFinding("clock", True, told)
+    return DoctorFinding("clock", False, told, "Set the clock, for example with `timedatectl set-ntp true`")
 
 
 def _get(url: str) -> Reply | str:

@@ -41,17 +41,20 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def source_progress() -> Iterator[None]:
-    """While this lasts, what the sources say of each series shows on standard error."""
-    sources, lines = logging.getLogger("pipelines.sources"), logging.StreamHandler(sys.stderr)
+    """While this lasts, what is said of each series fetched and each block of pairs shows on standard error."""
+    lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(logging.Formatter("           %(message)s"))
-    sources.addHandler(lines)
-    level = sources.level
-    sources.setLevel(logging.INFO)
+    rooms = [logging.getLogger(name) for name in ("pipelines.sources", "pipelines.universe")]
+    levels = [room.level for room in rooms]
+    for room in rooms:
+        room.addHandler(lines)
+        room.setLevel(logging.INFO)
     try:
         yield
     finally:
-        sources.setLevel(level)
-        sources.removeHandler(lines)
+        for room, level in zip(rooms, levels, strict=True):
+            room.setLevel(level)
+            room.removeHandler(lines)
 
 
 @dg.logger

@@ -15,7 +15,11 @@ from typing import Any
 
 import polars as pl
 
+from assets.contracts.calendars import Calendars
+from assets.contracts.cross_checks import CrossChecks
 from assets.door.findings import NIGHTLY
+from assets.framework.contract import Mart
+from pipelines.cli.installation import DoctorFinding
 from pipelines.home import Run, Tree
 from pipelines.published.marts import Marts
 from pipelines.published.reading import Reading, read
@@ -33,6 +37,7 @@ class Status:
     as_of: str
     source: str
     simulated: bool
+    historical: bool
     run_id: str
     published_at: str
     age_hours: float
@@ -43,6 +48,8 @@ class Status:
     look_at: tuple[str, ...]  # what the data left to look at, most important first
     decided: tuple[str, ...]  # what people decided about single values, newest first
     inputs: int
+    calendars_ending: tuple[str, ...]
+    cross_checks_breached: tuple[str, ...]
     tables: int
     rows: int
     folder: str
@@ -59,6 +66,7 @@ class Status:
             as_of=marts.manifest["as_of"],
             source=marts.manifest["source"],
             simulated=marts.simulated,
+            historical=marts.historical,
             run_id=marts.manifest["run_id"],
             published_at=marts.manifest["published_at"],
             age_hours=round((datetime.now(UTC) - published).total_seconds() / 3600, 1),
@@ -69,6 +77,8 @@ class Status:
             look_at=tuple(marts.manifest.get("look_at", ())),
             decided=tuple(_decided(marts)),
             inputs=freshness.height,
+            calendars_ending=_concerns(marts, Calendars),
+            cross_checks_breached=_concerns(marts, CrossChecks),
             tables=len(marts.manifest["marts"]),
             rows=sum(mart["rows"] for mart in marts.manifest["marts"].values()),
             folder=str(Tree(tree).current),
@@ -87,13 +97,19 @@ class Status:
     def _lines(self) -> Iterator[str]:
         if self.simulated:
             yield "SIMULATED MARKET: nothing below is real"
+        if self.historical:
+            yield "historical: computed as of an earlier day, from what was known by its end"
         yield f"as of {self.as_of}, source {self.source}, published {self.age_hours:g} h ago"
         yield ""
         yield from textwrap.wrap(f"{self.reading.headline}.", WIDTH)
         yield ""
+        yield from _named(("Changed" if n == 0 else "", change) for n, change in enumerate(self.reading.changes))
+        yield ""
         yield from _named((s.topic, s.text) for s in self.reading.sentences)
         late = f"{len(self.stale)} of {self.inputs} inputs late: {', '.join(self.stale)}"
         yield from _named([("Data", late if self.stale else f"all {self.inputs} inputs as new as expected")])
+        yield from _named(("Calendars", ending) for ending in self.calendars_ending)
+        yield from _named(("Cross-checks", breached) for breached in self.cross_checks_breached)
         yield from _named([("Trust", self.trust)])
         yield from _named(("Look at", line) for line in self.look_at[:SHOWN])
         if len(self.look_at) > SHOWN:
@@ -103,6 +119,20 @@ class Status:
         yield f"brief   {self.brief}"
         yield f"marts   {self.folder} ({self.tables} tables, {self.rows:,} rows)"
         yield f"for BI  {self.serving}"
+
+
+def _concerns(marts: Marts, contract: type[Mart]) -> tuple[str, ...]:
+    """What a table says a person should look at; a run of an earlier version may not have it."""
+    name = contract.table_name()
+    return tuple(contract.concerns(marts.scan(name).collect())) if marts.has(name) else ()
+
+
+def attention(wrong: Sequence[DoctorFinding]) -> Iterator[str]:
+    """What a person should see to, 80 columns wide."""
+    if wrong:
+        yield ""
+    for finding in wrong:
+        yield from _named([(finding.name, f"{finding.detail}. {finding.remedy}")])
 
 
 def _decided(marts: Marts) -> Iterator[str]:

@@ -6,7 +6,11 @@ Here: which way a value is stored and loaded, by the layer of its contract. Not 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import dagster as dg
+import duckdb
 import polars as pl
 
 from assets.catalog import Catalog
@@ -33,7 +37,7 @@ class WarehouseIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Rows) -> None:
         """Store the rows that keep their contract, quarantine the others, in one transaction."""
-        with in_one_sentence():
+        with in_one_sentence(), _ending_with_the_run():
             self._store(context, _contract(context.asset_key), obj)
 
     def _store(self, context: dg.OutputContext, contract: type[Table], obj: Rows) -> None:
@@ -66,7 +70,17 @@ class WarehouseIOManager(dg.IOManager):
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """All rows of the table an asset reads."""
-        return self._warehouse.load(_contract(context.asset_key))
+        with _ending_with_the_run():
+            return self._warehouse.load(_contract(context.asset_key))
+
+
+@contextmanager
+def _ending_with_the_run() -> Iterator[None]:
+    """A query that was interrupted ends the run, where DuckDB makes it look like a fault of one step."""
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
 
 
 def _contract(key: dg.AssetKey) -> type[Table]:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import dagster as dg
 
-_RAW = dg.AssetSelection.groups("raw")
+from assets.as_of import KEY as _AS_OF
+
+AS_OF = "as_of"
+
+_RAW = dg.AssetSelection.key_prefixes("raw")
+_OTHER_SOURCE = dg.AssetSelection.key_prefixes("other_source")
+_LIVE = dg.AssetSelection.all() - dg.AssetSelection.assets(_AS_OF) - _OTHER_SOURCE
 
 nightly = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.all(),
+    selection=_LIVE,
     description="Everything: fetch, compute, publish. What the schedule runs every weekday evening.",
 )
 ingest = dg.define_asset_job(
@@ -21,8 +27,18 @@ ingest = dg.define_asset_job(
 )
 marts = dg.define_asset_job(
     "marts",
-    selection=dg.AssetSelection.all() - _RAW,
+    selection=_LIVE - _RAW,
     description="Compute and publish from the raw history as it is stored. Nothing is fetched.",
 )
+as_of = dg.define_asset_job(
+    AS_OF,
+    selection=dg.AssetSelection.assets(_AS_OF),
+    description="Days of the past, each as it could have been computed that evening; the live tables stay as they are.",
+)
+other_source = dg.define_asset_job(
+    "other_source",
+    selection=_OTHER_SOURCE,
+    description="The whole pipeline on another source, in a home of its own; the live tables stay as they are.",
+)
 
-JOBS = [nightly, ingest, marts]
+JOBS = [nightly, ingest, marts, as_of, other_source]

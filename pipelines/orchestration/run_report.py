@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
 from assets.framework.checks import BELIEVED
 from pipelines.orchestration.io_manager import LINES
+from pipelines.orchestration.refused_runs import REFUSED
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,21 @@ class RunReport:
     warnings: tuple[str, ...]
     quarantined: int
     revisions: int
+    canceled: bool = False
+    refused: str | None = None  # why it was not begun
     look_at: tuple[str, ...] = ()
 
 
 def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: datetime) -> RunReport:
     """The report of a run that has ended, from its events."""
     checks = [e.asset_check_evaluation_data for e in events if _is_check(e)]
+    checks = [check for check in checks if "rows_broken" not in check.metadata]  # the whole contract's check says it
     failed = [c for c in checks if not c.passed and c.check_name != BELIEVED]  # look_at says more of it
     errors = {_name(c): _sentence(c) for c in failed if c.blocking and c.severity == dg.AssetCheckSeverity.ERROR}
-    warnings = tuple(_sentence(c) for c in failed if not (c.blocking and c.severity == dg.AssetCheckSeverity.ERROR))
+    warnings = [_sentence(c) for c in failed if not (c.blocking and c.severity == dg.AssetCheckSeverity.ERROR)]
     reasons = errors or _failures(events)
     made = [e.step_materialization_data.materialization for e in events if _is_materialization(e)]
+    told = [str(m.metadata["look_at"].value) for m in made if "look_at" in m.metadata]
     return RunReport(
         run_id=run.run_id,
         job=run.job_name,
@@ -52,11 +57,20 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         ended_at=ended_at,
         failures=tuple(reasons.values()),
         causes=tuple(sorted(reasons)),
-        warnings=warnings,
+        warnings=(*warnings, *(line for text in told for line in text.splitlines())),
         quarantined=sum(_number(c.metadata.get("rows_quarantined")) for c in checks),
         revisions=sum(_number(m.metadata.get("rows_revised")) for m in made),
+        refused=run.tags.get(REFUSED),
+        canceled=any(e.event_type == dg.DagsterEventType.PIPELINE_CANCELED for e in events),
         look_at=_lines(made),
     )
+
+
+def events_of(instance: dg.DagsterInstance, run_id: str) -> tuple[list[dg.DagsterEvent], datetime]:
+    """A run's events, and when the last of them was."""
+    logged = instance.all_logs(run_id)
+    events = [entry.dagster_event for entry in logged if entry.dagster_event is not None]
+    return events, datetime.fromtimestamp(max(entry.timestamp for entry in logged), UTC)
 
 
 def _lines(made: Sequence[dg.AssetMaterialization]) -> tuple[str, ...]:
@@ -89,9 +103,15 @@ def _failures(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
             step = str(event.step_key).replace("__", ".")
             said[step] = f"{step}: {_innermost(event.step_failure_data.error)}"
         elif event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not said:
-            error = event.job_failure_data.error
-            said["start"] = _innermost(error) if error else str(event.message)
+            error = event.job_failure_data.error if event.event_specific_data else None
+            said["start"] = _innermost(error) if error else _from_outside(events) or str(event.message)
     return said
+
+
+def _from_outside(events: Sequence[dg.DagsterEvent]) -> str | None:
+    """What Dagster noted when the run's process ended before the run."""
+    noted = [str(e.message) for e in events if e.event_type == dg.DagsterEventType.ENGINE_EVENT and e.message]
+    return next((note for note in reversed(noted) if note.startswith("Run execution process")), None)
 
 
 def _innermost(error: object) -> str:

@@ -24,7 +24,7 @@ from PIL import Image
 
 from assets.framework.chart import Chart
 from assets.framework.contract import Table
-from assets.published import Publisher
+from assets.published import PublishesRuns
 from pipelines.home import Run
 from pipelines.published.palette import Ink
 
@@ -35,14 +35,14 @@ _MOST_POINTS = 300  # more than the picture has pixels for
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a chart."""
+class Trace:
+    """One line of a small picture."""
 
     name: str
     points: tuple[tuple[date, float], ...]
 
 
-def chart_lines(chart: Chart, rows: pl.DataFrame) -> list[Line]:
+def chart_lines(chart: Chart, rows: pl.DataFrame) -> list[Trace]:
     """The chart's lines that have points, thinned to what a small picture can show."""
     for column, value in chart.where.items():
         rows = rows.filter(pl.col(column) == value)
@@ -60,11 +60,11 @@ def _named(by: str, value: object) -> str:
     return str(value) if isinstance(value, str) else f"{by} {value}"
 
 
-def _line(name: str, rows: pl.DataFrame, x: str, y: str) -> Line:
+def _line(name: str, rows: pl.DataFrame, x: str, y: str) -> Trace:
     known = rows.select(x, y).drop_nulls().sort(x)
     every = math.ceil(known.height / _MOST_POINTS) or 1
     offset = (known.height - 1) % every  # so that the newest point stays
-    return Line(name, tuple(known.gather_every(every, offset).iter_rows()))
+    return Trace(name, tuple(known.gather_every(every, offset).iter_rows()))
 
 
 def picture(contract: type[Table], rows: pl.DataFrame) -> dict[str, dg.MetadataValue[Any]]:
@@ -76,7 +76,11 @@ def picture(contract: type[Table], rows: pl.DataFrame) -> dict[str, dg.MetadataV
     title = _title(contract, chart, simulated=bool(rows.get_column("simulated", default=pl.Series([False])).any()))
     words = newest(lines)
     chart_png = vl_convert.svg_to_png(draw(chart, lines, title))
-    return {"chart": embedded(chart_png, f"{title}: {words}"), "newest": dg.MetadataValue.text(words)}
+    return {
+        "chart": embedded(chart_png, f"{title}: {words}"),
+        "newest": dg.MetadataValue.text(words),
+        **{f"newest {line.name}": dg.MetadataValue.float(float(line.points[-1][1])) for line in lines},
+    }
 
 
 def embedded(png: bytes, description: str) -> dg.MarkdownMetadataValue:
@@ -88,7 +92,7 @@ def embedded(png: bytes, description: str) -> dg.MarkdownMetadataValue:
 class PublisherWithCard:
     """A publisher that shows the brief's picture with what it published."""
 
-    publisher: Publisher
+    publisher: PublishesRuns
 
     def publish(self, run_id: str) -> dict[str, Any]:
         """Publish; returns what a person wants to know of it."""
@@ -104,7 +108,7 @@ def _smaller(png: bytes) -> bytes:
     return small.getvalue()
 
 
-def newest(lines: list[Line]) -> str:
+def newest(lines: list[Trace]) -> str:
     """The last point of every line, in words."""
     return ", ".join(f"{line.name}: {_figure(line.points[-1][1])} on {line.points[-1][0]}" for line in lines)
 
@@ -122,7 +126,7 @@ def _title(contract: type[Table], chart: Chart, *, simulated: bool) -> str:
     return f"{words}{f' [{unit}]' if unit else ''}{', SIMULATED MARKET' if simulated else ''}"
 
 
-def draw(chart: Chart, lines: list[Line], title: str) -> str:
+def draw(chart: Chart, lines: list[Trace], title: str) -> str:
     """The chart as SVG."""
     frame = _Frame.around(lines, from_zero=chart.mark == "stem")
     marks = {"line": _drawn_line, "step": _drawn_step, "stem": _drawn_stems}[chart.mark]
@@ -150,7 +154,7 @@ class _Frame:
     high: float
 
     @classmethod
-    def around(cls, lines: list[Line], *, from_zero: bool) -> _Frame:
+    def around(cls, lines: list[Trace], *, from_zero: bool) -> _Frame:
         days = [day for line in lines for day, _ in line.points]
         values = [value for line in lines for _, value in line.points] + [0.0] * from_zero
         low, high = min(values), max(values)
@@ -188,18 +192,18 @@ def _ticks(low: float, high: float) -> tuple[float, ...]:
     return tuple(round(n * step, 10) for n in range(start, max(end, start + 1) + 1))
 
 
-def _drawn_line(frame: _Frame, line: Line, ink: Ink) -> str:
+def _drawn_line(frame: _Frame, line: Trace, ink: Ink) -> str:
     return _path([(frame.x(day), frame.y(value)) for day, value in line.points], ink)
 
 
-def _drawn_step(frame: _Frame, line: Line, ink: Ink) -> str:
+def _drawn_step(frame: _Frame, line: Trace, ink: Ink) -> str:
     """Each value holds until the next."""
     corners = [(frame.x(day), frame.y(value)) for day, value in line.points]
     held = [(x, y) for (x, _), (_, y) in zip(corners[1:], corners, strict=False)]
     return _path([corners[0], *(p for pair in zip(held, corners[1:], strict=True) for p in pair)], ink)
 
 
-def _drawn_stems(frame: _Frame, line: Line, ink: Ink) -> str:
+def _drawn_stems(frame: _Frame, line: Trace, ink: Ink) -> str:
     zero = frame.y(0)
     return "".join(
         f'<line x1="{frame.x(day):.1f}" x2="{frame.x(day):.1f}" y1="{zero:.1f}" y2="{frame.y(value):.1f}" '
@@ -213,7 +217,7 @@ def _path(points: list[tuple[float, float]], ink: Ink) -> str:
     return f'<polyline points="{drawn}" fill="none" stroke="{ink.light}" stroke-width="1.5" stroke-linejoin="round"/>'
 
 
-def _legend(lines: list[Line]) -> Iterator[str]:
+def _legend(lines: list[Trace]) -> Iterator[str]:
     """Every line's name and newest value in its colour."""
     left = 8.0
     for line, ink in zip(lines, _INKS, strict=False):

@@ -1,14 +1,14 @@
 """The marts of one run, as the brief and the terminal read them.
 
-Here: parquet files by mart name, and the run they belong to. Not here: what is said of them (brief.reading,
-brief.sections).
+Here: parquet files by mart name, the run they belong to, and the same run as it stood on an earlier day. Not here: what
+is said of them (published.reading, brief.sections).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,24 @@ from typing import Any
 
 import polars as pl
 
-from assets.catalog import Pair as CatalogPair
-from assets.catalog import load_catalog
+from assets.catalog import Pair, load_catalog
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
+
+KNOWN_ON = {
+    "market_state": "session",
+    "rolling_correlations": "session",
+    "correlation_regimes": "session",
+    "relative_strength": "session",
+    "lag_history": "session",
+    "recoupling_signal": "session",
+    "fed_decisions": "meeting_date",
+    "fed_liquidity": "available_on",
+    "rate_path": "observed_on",
+}
+"""The day each row was known, of marts whose rows never change once they are there; only these have an earlier day."""
+
+_LEARNT_LATER = {"recoupling_signal": ("resolved_on", "made_up", "caught_up", "caught_up_within")}
 
 
 class NothingPublished(KnownFault):
@@ -27,31 +41,27 @@ class NothingPublished(KnownFault):
 
 
 @dataclass(frozen=True)
-class Pair:
+class HeadlinePair:
     """The two that the question is about."""
 
     asset: str = "BTC-USD"
     benchmark: str = "^RUT"
+    names: Mapping[str, str] = field(default_factory=dict)  # what a person calls a symbol
 
     @property
     def id(self) -> str:
         """As the marts name it."""
         return f"{self.asset}/{self.benchmark}"
 
-    @cached_property
-    def names(self) -> dict[str, str]:
-        """What a person calls the two."""
-        return {symbol.id: symbol.name for symbol in load_catalog().symbol}
-
     @property
     def asset_name(self) -> str:
         """Bitcoin."""
-        return self.names[self.asset]
+        return self.names.get(self.asset, self.asset)
 
     @property
     def benchmark_name(self) -> str:
         """Russell 2000."""
-        return self.names[self.benchmark]
+        return self.names.get(self.benchmark, self.benchmark)
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,18 @@ class Marts:
 
     folder: Path
     manifest: Mapping[str, Any]
-    pair: Pair = Pair()
+    pair: HeadlinePair = HeadlinePair()
+    until: date | None = None
+    _read: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
+
+    def at(self, day: date) -> Marts:
+        """The same run as it stood at the end of `day`: only rows known by then, of the marts that can tell."""
+        return replace(self, until=day)
 
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Marts:
         """The run in `folder`."""
-        return cls(folder, manifest)
+        return cls(folder, manifest, HeadlinePair(names=_told(manifest)["symbols"]))
 
     @classmethod
     def current(cls, tree: Path) -> Marts:
@@ -76,22 +92,35 @@ class Marts:
                 f"{tree} holds no published run; run `make demo` or `make nightly` once, or set RECOUPLE_HOME"
             )
         folder = link.resolve()
-        return cls(folder, json.loads(Run(folder).manifest.read_text()))
+        return cls.of(folder, json.loads(Run(folder).manifest.read_text()))
 
     @cached_property
-    def pairs(self) -> tuple[CatalogPair, ...]:
-        """Every pair of the catalog."""
-        return load_catalog().pair
+    def pairs(self) -> tuple[Pair, ...]:
+        """Every pair of the catalog it was made with."""
+        return tuple(Pair(asset=asset, benchmark=other) for asset, other in _told(self.manifest)["pairs"])
 
     @property
-    def names(self) -> dict[str, str]:
+    def names(self) -> Mapping[str, str]:
         """What a person calls a symbol."""
         return self.pair.names
+
+    @cached_property
+    def programmes(self) -> dict[str, str]:
+        """What a person calls a purchase programme."""
+        if not self.has("fed_programs"):
+            return {}
+        rows = self.scan("fed_programs").select("program", "name").collect()
+        return dict(rows.iter_rows())
 
     @property
     def as_of(self) -> date:
         """The day at whose end everything here could have been computed."""
-        return date.fromisoformat(self.manifest["as_of"])
+        return self.until or date.fromisoformat(self.manifest["as_of"])
+
+    @property
+    def historical(self) -> bool:
+        """Computed as of an earlier day, on request."""
+        return Run(self.folder).historical
 
     @property
     def simulated(self) -> bool:
@@ -100,16 +129,39 @@ class Marts:
 
     def has(self, mart: str) -> bool:
         """The run published this mart."""
-        return Run(self.folder).mart(mart).exists()
+        return Run(self.folder).mart(mart).exists() and (self.until is None or mart in KNOWN_ON)
 
     def scan(self, mart: str) -> pl.LazyFrame:
         """A mart's rows, read when they are collected."""
-        return pl.scan_parquet(Run(self.folder).mart(mart))
+        rows = pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
+        if self.until is None:
+            return rows
+        return rows.filter(pl.col(KNOWN_ON[mart]) <= self.until).drop(_LEARNT_LATER.get(mart, ()), strict=False)
+
+    def rows(self, mart: str, **where: str | int) -> pl.DataFrame:
+        """The rows of a mart with these values, in the order they became known; read once for all days."""
+        known_on = KNOWN_ON[mart]
+        key = (mart, *(f"{column}={value}" for column, value in where.items()))
+        if key not in self._read:
+            found = (
+                pl.scan_parquet(Run(self.folder).mart(mart), glob=False)
+                .filter(**where)
+                .drop(_LEARNT_LATER.get(mart, ()), strict=False)
+            )
+            self._read[key] = found.collect().sort(known_on, maintain_order=True)
+        frame = self._read[key]
+        return frame if self.until is None else frame.head(frame[known_on].search_sorted(self.until, side="right"))
 
     def of_pair(self, mart: str) -> pl.DataFrame:
         """The rows of a mart that speak of the headline pair, in order of session."""
-        return self.scan(mart).filter(pl.col("pair") == self.pair.id).sort("session").collect()
+        return self.rows(mart, pair=self.pair.id)
 
     def states(self, symbol: str) -> pl.DataFrame:
         """One symbol's market state, in order of session."""
-        return self.scan("market_state").filter(pl.col("symbol") == symbol).sort("session").collect()
+        return self.rows("market_state", symbol=symbol)
+
+
+def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part of the catalog that a run was made with; today's for runs from before it was noted."""
+    told: Mapping[str, Any] = manifest.get("catalog") or load_catalog().told()
+    return told

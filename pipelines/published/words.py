@@ -33,6 +33,34 @@ def signed(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{_unsigned_zero(value, digits):+,.{digits}f}"
 
 
+def bound(value: float) -> str:
+    """An end of an interval: 0.0031 -> 0.003, so that what lies above zero is not written as zero."""
+    return (
+        number(value, 2)
+        if abs(value) >= 0.005 or value == 0
+        else f"{value:.3f}"
+        if abs(value) >= 0.0005
+        else ("just above 0" if value > 0 else "just below 0")
+    )
+
+
+def chance(probability: float) -> str:
+    """0.996 -> more than 99%: no forecast is certain."""
+    whole = round(100 * probability)
+    return "less than 1%" if whole < 1 else "more than 99%" if whole > 99 else f"{whole}%"
+
+
+def months_between(first: date, last: date) -> int:
+    """Whole months passed."""
+    return 12 * (last.year - first.year) + last.month - first.month - (last.day < first.day)
+
+
+def condition(name: str) -> str:
+    """quiet_20 -> a record after 20 sessions without one."""
+    quiet = name.removeprefix("quiet_")
+    return f"a record after {quiet} sessions without one" if quiet.isdigit() else name.replace("_", " ")
+
+
 def plural(value: int, one: str) -> str:
     """1 record close, 2 record closes."""
     return f"{value:,} {one}{'' if value == 1 else 's'}"

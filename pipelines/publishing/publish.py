@@ -1,31 +1,38 @@
 """Publishing: all marts of a run, written and validated as one versioned folder, then put in force.
 
-Here: writing, validating, pruning runs. Not here: which run readers see and how (pipelines.publishing.serving), what
-a mart contains (assets.contracts), the warehouse (pipelines.warehouse.store), which BI never opens.
+Here: writing, validating, the order of things. Not here: which run readers see (pipelines.publishing.in_force) and
+how (pipelines.publishing.serving), what a mart contains (assets.contracts), the warehouse (pipelines.warehouse.store),
+which BI never opens.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 
+from assets.catalog import Catalog
 from assets.contracts import MARTS
 from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from assets.framework.rows import hold_to_contract
-from pipelines.home import Run, Tree
-from pipelines.publishing import serving
+from pipelines.home import Run, Tree, size_bytes
+from pipelines.publishing.content_hash import content_hash
+from pipelines.publishing.copies import write_database
+from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
+from pipelines.publishing.serving import serve
+from pipelines.publishing.tables import META_COMMENTS, contract_version
 from pipelines.warehouse.store import Warehouse
 
 _BRIEF_SECONDS = 300
@@ -46,51 +53,110 @@ class Publisher:
     simulated: bool
     keep: timedelta
     clock: Callable[[], datetime]
+    with_brief: bool = True
+    catalog: Catalog | None = None  # what is told of it goes into the manifest, for the page and for alerts
 
     def publish(self, run_id: str) -> dict[str, Any]:
-        """Write all marts, validate them, put them in force, remove what is long superseded."""
-        published_at = self.clock()
-        stem = f"{self.as_of}_{published_at:%Y%m%dT%H%M%S%f}Z_{run_id[:8]}"
-        name = serving.run_name(stem, contract_version())
-        tree = Tree(self.tree)
-        staging = tree.staging(name)
-        staging.mkdir(parents=True)
-        marts = [self._write(mart, staging) for mart in MARTS]
-        manifest = {
-            "run_id": run_id,
-            "as_of": self.as_of.isoformat(),
-            "published_at": published_at.isoformat(),
-            "source": self.source,
-            "simulated": self.simulated,
-            "contract_version": contract_version(),
-            "look_at": list(self.warehouse.lines()),
-            "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
-        }
-        shared = {k: v for k, v in manifest.items() if k not in ("marts", "look_at")} | {
-            "as_of": self.as_of,
-            "published_at": published_at,
-        }
-        pl.DataFrame([{**m, **shared} for m in marts]).write_parquet(Run(staging).mart(serving.META))
-        Run(staging).manifest.write_text(json.dumps(manifest, indent=2) + "\n")
-        _draw_brief(staging)
-        folder = staging.rename(tree.marts / name)
-        serving.put_in_force(folder)
-        serving.serve(folder, simulated=self.simulated)
-        for outdated in serving.removable(self.tree, self.keep):
-            shutil.rmtree(outdated)
+        """Write all marts, validate them, put them in force, remove what is long superseded; then what can wait.
+
+        Nothing drawn and no copy stands between the marts and their readers: where one fails, it is told.
+        """
+        with changing(self.tree), _explained(self.tree):
+            told = heal(self.tree)
+            folder = self._written(run_id)
+            put_in_force(folder)
+            told += serve(folder, simulated=self.simulated)
+            for outdated in removable(self.tree, self.keep):
+                shutil.rmtree(outdated)
+        afterwards = (_draw_brief, _copy) if self.with_brief else (_copy,)
+        told += [fault for after in afterwards if (fault := _attempted(after, folder))]
+        rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
         return {
             "folder": str(folder),
             "brief": str(Run(folder).brief),
             "as_of": self.as_of.isoformat(),
-            **{str(m["mart"]): int(m["rows"]) for m in marts},
+            **({"look_at": "\n".join(told)} if told else {}),
+            **rows,
         }
+
+    def _written(self, run_id: str) -> Path:
+        """The complete folder of this run, not yet in force."""
+        published_at = self.clock()
+        contract = contract_version()
+        name = run_name(f"{self.as_of}_{published_at:%Y%m%dT%H%M%S%f}Z_{run_id[:8]}", contract)
+        tree = Tree(self.tree)
+        staging = tree.staging(name)
+        staging.mkdir(parents=True)
+        self._fill(staging, run_id, contract, published_at)
+        return staging.rename(tree.marts / name)
+
+    def _fill(self, staging: Path, run_id: str, contract: str, published_at: datetime) -> None:
+        marts = [self._write(mart, staging) for mart in MARTS]
+        shared = {
+            "run_id": run_id,
+            "as_of": self.as_of,
+            "published_at": published_at,
+            "source": self.source,
+            "simulated": self.simulated,
+            "contract_version": contract,
+        }
+        manifest = {
+            **shared,
+            "as_of": self.as_of.isoformat(),
+            "published_at": published_at.isoformat(),
+            "home_bytes": size_bytes(self.tree),
+            "look_at": list(self.warehouse.lines()),
+            **({"catalog": self.catalog.told()} if self.catalog else {}),
+            "marts": {m["mart"]: {"rows": m["rows"], "content_hash": m["content_hash"]} for m in marts},
+        }
+        # A plain timestamp: clients need another library to show one with a time zone.
+        plain = {**shared, "published_at": published_at.astimezone(UTC).replace(tzinfo=None)}
+        pl.DataFrame([{**m, **plain} for m in marts]).select(*META_COMMENTS).write_parquet(Run(staging).meta)
+        Run(staging).manifest.write_text(json.dumps(manifest, indent=2) + "\n")
+        _settle(staging)
 
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
         path = Run(folder).mart(mart.table_name())
         frame.write_parquet(path)
         _validate(mart, path)
-        return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame)}
+        return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame, mart.key())}
+
+
+@contextmanager
+def _explained(tree: Path) -> Iterator[None]:
+    """What the disk refuses ends in one sentence and leaves nothing half written; readers keep a complete run."""
+    try:
+        yield
+    except (OSError, duckdb.Error, pl.exceptions.PolarsError) as error:
+        with suppress(OSError):
+            clear_away(tree)
+        reason = str(error).splitlines()[0]
+        raise PublishingError(
+            f"the run could not be published into {tree} ({reason}); readers keep a complete run. "
+            f"`recouple doctor` looks at disk and permissions"
+        ) from None
+
+
+def _settle(folder: Path) -> None:
+    """Wait until the run lies on the disk: after a power cut, what is in force must be whole."""
+    for path in (*folder.iterdir(), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+
+
+def _attempted(after: Callable[[Path], object], folder: Path) -> str | None:
+    """Do what comes after publishing; the reason if it could not be done."""
+    try:
+        after(folder)
+    except (PublishingError, duckdb.Error, OSError) as error:
+        return f"the marts are in force, but {error}"
+    return None
+
+
+def _copy(folder: Path) -> None:
+    write_database(folder)
 
 
 def _draw_brief(folder: Path) -> None:
@@ -110,29 +176,9 @@ def _draw_brief(folder: Path) -> None:
         ) from None
 
 
-def content_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 of the rows as CSV, floats in full: equal rows, equal hash, however they lie in memory or in a file."""
-    text = io.BytesIO()
-    frame.write_csv(text)
-    return hashlib.sha256(text.getvalue()).hexdigest()
-
-
-def contract_version() -> str:
-    """A short hash over every mart's columns, types and comments; it changes when the promise does."""
-    promise = [
-        (
-            mart.table_name(),
-            mart.summary(),
-            [(c, str(mart.columns()[c].dtype), mart.column_comment(c)) for c in mart.ordered_columns()],
-        )
-        for mart in MARTS
-    ]
-    return hashlib.sha256(json.dumps(promise).encode()).hexdigest()[:12]
-
-
 def _validate(mart: type[Mart], path: Path) -> None:
     """Read the file back as a reader would and hold it to the contract once more."""
-    broken = hold_to_contract(mart, pl.read_parquet(path)).broken
+    broken = hold_to_contract(mart, pl.read_parquet(path, glob=False)).broken
     if not broken.is_empty():
         raise PublishingError(
             f"{path.name}: {broken.height} rows break rule {broken['rule'][0]} after writing; "

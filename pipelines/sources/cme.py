@@ -18,7 +18,7 @@ import polars as pl
 from assets.contracts.raw import PriceBars
 from assets.upstream import Fetched, Note
 from pipelines.sources.errors import NothingDelivered, SourceError
-from pipelines.sources.http import Clock, Http, Pace, Policy, not_data
+from pipelines.sources.http import Clock, Http, Pace, RetryPolicy, not_data
 from pipelines.sources.yahoo import MONTH_CODES
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ PATH = "/CmeWS/mvc/Settlements/Futures/Settlements/305/FUT"
 class Cme:
     """The one page."""
 
-    def __init__(self, policy: Policy, clock: Clock, *, base_url: str | None = None) -> None:
+    def __init__(self, policy: RetryPolicy, clock: Clock, *, base_url: str | None = None) -> None:
         """base_url: a loopback server in tests."""
         self._http = Http(SERVICE, base_url or URL, policy, Pace(10, clock), clock)
 

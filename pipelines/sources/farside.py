@@ -5,7 +5,8 @@ stands behind a bot wall; everything that depends on it is optional, so a failur
 run.
 
 A dash is a day without a report, not a day without a flow: a pending day is all dashes with a total of 0.0,
-and is left out whole. Columns are read by their headings because new funds keep arriving.
+and is left out whole. Columns are read by their headings because new funds keep arriving and columns move; so is the
+total, and the funds must add up to it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from assets.contracts.raw import FundFlows
 from assets.upstream import Fetched
 from pipelines.sources.answers import lost
 from pipelines.sources.errors import Malformed, Refused, SourceError
-from pipelines.sources.http import Clock, Http, Pace, Patience, Policy
+from pipelines.sources.http import Clock, Http, Pace, Patience, RetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ SERVICE = "Farside"
 SERIES = "etf_flows"
 URL = "https://farside.co.uk"
 PATH = "/bitcoin-etf-flow-all-data/"
+TOTAL = "TOTAL"
+ROUNDING_USD_MN = 0.6  # a dozen funds, each rounded to a tenth
+PRINTED = str.maketrans({"\u2212": "-", "\u2013": "-", "$": None, ",": None, "\u00a0": " "})
 LOOKBACK = timedelta(days=14)
 OPTIONAL = "Nothing to do: ETF flows are optional and the next run asks again"
 
@@ -35,7 +39,7 @@ OPTIONAL = "Nothing to do: ETF flows are optional and the next run asks again"
 class Farside:
     """The one page."""
 
-    def __init__(self, policy: Policy, clock: Clock, *, base_url: str | None = None) -> None:
+    def __init__(self, policy: RetryPolicy, clock: Clock, *, base_url: str | None = None) -> None:
         """base_url: a loopback server in tests."""
         self._policy = policy
         self._clock = clock
@@ -92,14 +96,41 @@ def read_table(page: str) -> pl.DataFrame:
     heading = next((row for row in rows if "IBIT" in row and len(row) > 3), None)
     if heading is None:
         raise _no_table(page)
-    funds = [name.upper() for name in heading[:-1]] + ["TOTAL"]  # the last column is headed in another row, or here
+    funds = _columns(heading, [row for row in rows if len(row) == len(heading)])
     flows = [flow for row in rows if len(row) == len(heading) for flow in _day(funds, row)]
     if not flows:
         raise Malformed(SERVICE, SERIES, "the table has no day that can be read", status=200)
     if "</table" not in page.lower():
         raise Malformed(SERVICE, SERIES, "the page is cut off inside its table", status=200)
+    _check_sums(flows)
     frame = pl.DataFrame(flows, schema=FundFlows.create_empty().schema, orient="row")
     return frame.unique(["fund", "date"], keep="last", maintain_order=True).sort("date", "fund")
+
+
+def _columns(heading: list[str], rows: list[list[str]]) -> list[str]:
+    """What each column holds: tickers by their heading, TOTAL where a heading says so, in this row or another."""
+    titles = [row for row in rows if _date(row[0]) is None and not any(_flow(cell) is not None for cell in row[1:])]
+    totals = {n for row in titles for n, cell in enumerate(row) if n and cell.strip().upper() == TOTAL}
+    if len(totals) != 1:
+        raise Malformed(SERVICE, SERIES, f"{len(totals)} columns say that they are the total", status=200)
+    columns = ["" if n == 0 or not cell else cell.upper() for n, cell in enumerate(heading)]
+    columns[totals.pop()] = TOTAL
+    named = [name for name in columns if name]
+    if twice := sorted({name for name in named if named.count(name) > 1}):
+        raise Malformed(SERVICE, SERIES, f"two columns are headed {', '.join(twice)}", status=200)
+    return columns
+
+
+def _check_sums(flows: list[tuple[str, date, float]]) -> None:
+    """Columns that add up to the total on most days are the ones their headings say."""
+    days = pl.DataFrame(flows, schema=["fund", "date", "flow"], orient="row").group_by("date").agg(
+        parts=pl.col("flow").filter(pl.col("fund") != TOTAL).sum(),
+        total=pl.col("flow").filter(pl.col("fund") == TOTAL).sum(),
+    )  # fmt: skip
+    apart = days.filter((pl.col("parts") - pl.col("total")).abs() > ROUNDING_USD_MN)
+    if 2 * apart.height > days.height:
+        what = f"on {apart.height} of {days.height} days the funds do not add up to the total"
+        raise Malformed(SERVICE, SERIES, f"{what}; its columns are not what their headings say", status=200)
 
 
 def _no_table(page: str) -> SourceError:
@@ -116,7 +147,7 @@ def _day(funds: list[str], row: list[str]) -> list[tuple[str, date, float]]:
         return []
     flows = [(fund, day, flow) for fund, text in zip(funds[1:], row[1:], strict=True)
              if fund and (flow := _flow(text)) is not None]  # fmt: skip
-    return flows if any(fund != "TOTAL" for fund, _, _ in flows) else []
+    return flows if any(fund != TOTAL for fund, _, _ in flows) else []
 
 
 def _date(text: str) -> date | None:
@@ -129,10 +160,11 @@ def _date(text: str) -> date | None:
 
 
 def _flow(text: str) -> float | None:
-    """`(227.2)` is negative, `1,234.5` has its comma removed, `-` is nothing."""
-    negative = text.startswith("(") and text.endswith(")")
+    """`(227.2)` and a minus sign of either kind are negative, `$1,234.5` is a number, a dash alone is nothing."""
+    bare = text.translate(PRINTED).strip()
+    negative = bare.startswith("(") and bare.endswith(")")
     try:
-        value = float(text.strip("()").replace(",", ""))
+        value = float(bare.strip("()"))
     except ValueError:
         return None
     return -value if negative else value

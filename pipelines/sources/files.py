@@ -1,13 +1,18 @@
 """The `files` source: a folder of parquet files in the format of the README.
 
-Here: reading the folder and turning it into raw rows. Not here: anything that goes over a network. The folder is
-complete each time, so watermarks are not needed; the warehouse finds what is new. Today is the last price's date, so
-that a folder always computes the same.
+Here: reading the folder and turning it into raw rows, and what the folder says of them. Not here: anything that goes
+over a network. The folder is complete each time, so watermarks are not needed; the warehouse finds what is new. Today
+is the last price's date, so that a folder always computes the same.
+
+A folder need not say what its values are. What it does say, in columns such as currency or units, is held against the
+catalog as a service's answer is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -16,11 +21,43 @@ from pathlib import Path
 import polars as pl
 
 from assets.catalog import Catalog, Futures, Series, Symbol
+from assets.contracts.raw import FundFlows, TreasuryOperations
 from assets.reference.fomc_calendar import load_fomc_calendar
+from assets.universe import ROLE as UNIVERSE
 from assets.upstream import Fetched, Missing, UpstreamError, Watermarks
+from pipelines.sources.identity import OtherIdentity, coarser, recognised, series_traits, symbol_traits
+from quant.sessions import nyse_sessions
 
-_PRICES = ("symbol", "date", "open", "high", "low", "close", "adj_close", "volume")
-_FRED = ("series_id", "date", "value")
+Columns = Mapping[str, pl.DataType | type[pl.DataType]]
+_BAR: Columns = dict.fromkeys(("open", "high", "low", "close", "adj_close", "volume"), pl.Float64)
+_PRICES: Columns = {"symbol": pl.String, "date": pl.Date, **_BAR}
+_FRED: Columns = {"series_id": pl.String, "date": pl.Date, "value": pl.Float64}
+_OPERATIONS: Columns = {
+    "operation_id": pl.String,
+    "operation_date": pl.Date,
+    "settlement_date": pl.Date,
+    "operation_type": pl.String,
+    "submitted_usd_billions": pl.Float64,
+    "accepted_usd_billions": pl.Float64,
+    "note": pl.String,
+}
+_FLOWS: Columns = {"date": pl.Date, "fund": pl.String, "net_flow_usd_millions": pl.Float64}
+_SYMBOL_SAYS = {
+    "currency": "currency",
+    "interval": "dataGranularity",
+    "exchange_timezone": "exchangeTimezoneName",
+    "instrument_type": "instrumentType",
+}
+_SERIES_SAYS = {
+    "units": "units",
+    "unit": "units",
+    "frequency": "frequency",
+    "seasonal_adjustment": "seasonal_adjustment",
+}
+_CORRECT_IT = (
+    "Write the column as it is and the values in what the catalog expects, or correct its entry in assets/catalog.toml"
+)
+_DAYS_JUDGED = 60  # newest days of a symbol whose spacing is looked at
 
 
 @dataclass(frozen=True)
@@ -49,10 +86,47 @@ class FilesUpstream:
         return last
 
     def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
-        """All bars of the symbols."""
+        """All bars of the symbols that are what the catalog says."""
         ids = [s.id for s in symbols]
-        rows = self._prices.filter(pl.col("symbol").is_in(ids)).with_columns(provisional=pl.lit(False))
-        return Fetched(rows, self._absent(ids, rows["symbol"], "prices.parquet"))
+        prices, name = self._prices_of(symbols)
+        rows = prices.filter(pl.col("symbol").is_in(ids))
+        others = self._others(symbols, rows)
+        kept = rows.filter(~pl.col("symbol").is_in([m.id for m in others])).select(*_PRICES, provisional=pl.lit(False))
+        return Fetched(kept, (*self._absent(ids, prices["symbol"], name), *others))
+
+    def _prices_of(self, symbols: Sequence[Symbol]) -> tuple[pl.DataFrame, str]:
+        """Where bars are: those of a universe's own symbols in a file of their own, where the folder has one."""
+        name = "universe_prices.parquet"
+        if any(symbol.role != UNIVERSE for symbol in symbols):
+            return self._prices, "prices.parquet"
+        frame = self._read_optional(name, _PRICES, key=("symbol", "date"))
+        return (self._prices, "prices.parquet") if frame is None else (frame, name)
+
+    def _others(self, symbols: Sequence[Symbol], rows: pl.DataFrame) -> tuple[Missing, ...]:
+        """Symbols whose rows say that they are something else."""
+        found = rows.partition_by("symbol", as_dict=True)
+        missing = []
+        for symbol in symbols:
+            own = found.get((symbol.id,))
+            if own is None:
+                continue
+            traits = [t for t in symbol_traits(symbol, _said(own, _SYMBOL_SAYS)) if t.said is not None]
+            try:
+                recognised("prices.parquet", symbol.id, traits, remedy=_CORRECT_IT)
+                self._check_spacing(symbol, own["date"])
+            except OtherIdentity as error:
+                missing.append(error.missing())
+        return tuple(missing)
+
+    def _check_spacing(self, symbol: Symbol, days: pl.Series) -> None:
+        newest = days.unique().sort().tail(_DAYS_JUDGED)
+        first, last = newest[0], newest[-1]
+        if symbol.frequency == "calendar_day":
+            expected = pl.date_range(first, last, eager=True).to_list()
+        else:
+            expected = _sessions(first, last)
+        if bars := coarser(newest.to_list(), expected):
+            raise OtherIdentity("prices.parquet", symbol.id, f"has {bars}; none of it was stored", remedy=_CORRECT_IT)
 
     def futures_settlements(self, futures: Sequence[Futures], stored: Watermarks) -> Fetched:
         """Closes of all contracts of the families that the folder has, expired ones with them."""
@@ -81,38 +155,38 @@ class FilesUpstream:
     def macro_observations(self, series: Sequence[Series], stored: Watermarks) -> Fetched:
         """All observations of the series, whoever publishes them; an empty value means that nothing was published."""
         ids = [s.id for s in series]
-        frame = self._read("fred.parquet", _FRED)
+        frame = self._read("fred.parquet", _FRED, key=("series_id", "date", "realtime_start"))
         vintage = pl.col("realtime_start") if "realtime_start" in frame.columns else pl.lit(None)
-        rows = frame.filter(pl.col("series_id").is_in(ids), pl.col("value").is_not_null()).select(
-            "series_id", pl.col("date").cast(pl.Date), vintage.cast(pl.Date).alias("realtime_start"), "value"
+        values = frame.filter(pl.col("series_id").is_in(ids), pl.col("value").is_not_null())
+        others = []
+        for one in series:
+            own = values.filter(pl.col("series_id") == one.id) if _says_something(values, _SERIES_SAYS) else None
+            if own is None or own.is_empty():
+                continue
+            traits = [t for t in series_traits(one, _said(own, _SERIES_SAYS)) if t.said is not None]
+            try:
+                recognised("fred.parquet", one.id, traits, remedy=_CORRECT_IT)
+            except OtherIdentity as error:
+                others.append(error.missing())
+        rows = values.filter(~pl.col("series_id").is_in([m.id for m in others])).select(
+            "series_id", "date", vintage.cast(pl.Date).alias("realtime_start"), "value"
         )
-        return Fetched(rows, self._absent(ids, rows["series_id"], "fred.parquet"))
+        return Fetched(rows, (*self._absent(ids, values["series_id"], "fred.parquet"), *others))
 
     def treasury_operations(self, stored: date | None) -> Fetched:
         """The Desk's operations, where the folder has them."""
-        columns = ("operation_id", "operation_date", "settlement_date", "operation_type")
-        amounts = ("submitted_usd_billions", "accepted_usd_billions", "note")
-        frame = self._read_optional("treasury_operations.parquet", (*columns, *amounts))
-        schema = {
-            "operation_id": pl.String,
-            "operation_date": pl.Date,
-            "settlement_date": pl.Date,
-            "operation_type": pl.String,
-            "submitted_usd_bn": pl.Float64,
-            "accepted_usd_bn": pl.Float64,
-            "note": pl.String,
-        }
+        frame = self._read_optional("treasury_operations.parquet", _OPERATIONS, key=("operation_id",))
         if frame is None:
-            return Fetched(pl.DataFrame(schema=schema), (self._no_file("treasury_operations"),))
-        return Fetched(frame.select(*columns, *amounts).rename(dict(zip(amounts[:2], list(schema)[4:6], strict=True))))
+            return Fetched(TreasuryOperations.create_empty(), (self._no_file("treasury_operations"),))
+        amounts = {"submitted_usd_billions": "submitted_usd_bn", "accepted_usd_billions": "accepted_usd_bn"}
+        return Fetched(frame.select(*_OPERATIONS).rename(amounts))
 
     def fund_flows(self, stored: date | None) -> Fetched:
         """Flows into the spot bitcoin ETFs, where the folder has them; a day without a figure is left out."""
-        frame = self._read_optional("etf_flows.parquet", ("date", "fund", "net_flow_usd_millions"))
+        frame = self._read_optional("etf_flows.parquet", _FLOWS, key=("fund", "date"))
         if frame is None:
-            empty = pl.DataFrame(schema={"fund": pl.String, "date": pl.Date, "net_flow_usd_mn": pl.Float64})
-            return Fetched(empty, (self._no_file("etf_flows"),))
-        rows = frame.select("fund", pl.col("date").cast(pl.Date), net_flow_usd_mn="net_flow_usd_millions")
+            return Fetched(FundFlows.create_empty(), (self._no_file("etf_flows"),))
+        rows = frame.select("fund", "date", net_flow_usd_mn="net_flow_usd_millions")
         return Fetched(rows.drop_nulls("net_flow_usd_mn"))
 
     def fomc_meetings(self) -> Fetched:
@@ -135,13 +209,13 @@ class FilesUpstream:
 
     @cached_property
     def _prices(self) -> pl.DataFrame:
-        frame = self._read("prices.parquet", _PRICES)
-        return frame.select("symbol", pl.col("date").cast(pl.Date), *(pl.col(c).cast(pl.Float64) for c in _PRICES[2:]))
+        return self._read("prices.parquet", _PRICES, key=("symbol", "date"))
 
-    def _read_optional(self, name: str, columns: Sequence[str]) -> pl.DataFrame | None:
-        return self._read(name, columns) if (self.folder / name).exists() else None
+    def _read_optional(self, name: str, columns: Columns, *, key: Sequence[str]) -> pl.DataFrame | None:
+        return self._read(name, columns, key=key) if (self.folder / name).exists() else None
 
-    def _read(self, name: str, columns: Sequence[str]) -> pl.DataFrame:
+    def _read(self, name: str, columns: Columns, *, key: Sequence[str]) -> pl.DataFrame:
+        """The file with these columns in their types, others as they are; the same row twice counts once."""
         path = self.folder / name
         if not path.exists():
             raise UpstreamError(f"{path} does not exist; set RECOUPLE_FILES to a folder that has it")
@@ -152,12 +226,24 @@ class FilesUpstream:
         absent = [c for c in columns if c not in frame.columns]
         if absent:
             raise UpstreamError(f"{path} lacks the column {', '.join(absent)}; it needs {', '.join(columns)}")
-        return frame
+        frame = frame.with_columns(self._typed(path, frame[column], kind) for column, kind in columns.items())
+        keyed = [column for column in key if column in frame.columns]
+        return frame.unique([*keyed, *(c for c in columns if c not in keyed)], keep="first", maintain_order=True)
+
+    def _typed(self, path: Path, column: pl.Series, kind: pl.DataType | type[pl.DataType]) -> pl.Series:
+        """A column in the type it is needed in, however it is stored: categories are words, moments are days."""
+        try:
+            return column.cast(kind)
+        except pl.exceptions.PolarsError as error:
+            raise UpstreamError(
+                f"{path}: the column {column.name} is of type {column.dtype} and cannot be read as {kind}: "
+                f"{_first_line(error)}; write it as {kind}"
+            ) from None
 
     def _absent(self, ids: Sequence[str], present: pl.Series, name: str) -> tuple[Missing, ...]:
         have = set(present.unique())
         remedy = f"Add its rows to {self.folder / name}, or drop its catalog entry"
-        return tuple(Missing(i, f"not in {name}", remedy) for i in ids if i not in have)
+        return tuple(Missing(i, f"not in {name}{_like(i, have)}", remedy) for i in ids if i not in have)
 
     def _no_file(self, name: str) -> Missing:
         suffix = "parquet"
@@ -166,3 +252,30 @@ class FilesUpstream:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
+
+
+@functools.cache
+def _sessions(first: date, last: date) -> list[date]:
+    """NYSE sessions from first to last; most symbols of a folder share both."""
+    return nyse_sessions(last, first).to_list()
+
+
+def _says_something(rows: pl.DataFrame, names: Mapping[str, str]) -> bool:
+    return not names.keys().isdisjoint(rows.columns)
+
+
+def _said(rows: pl.DataFrame, names: Mapping[str, str]) -> dict[str, str]:
+    """What rows say of themselves in columns of these names, in their service's words; several values as they stand."""
+    found = {
+        theirs: rows[ours].cast(pl.String).unique().drop_nulls().sort()
+        for ours, theirs in names.items()
+        if ours in rows.columns
+    }
+    return {theirs: " and ".join(values) for theirs, values in found.items() if len(values)}
+
+
+def _like(wanted: str, present: Collection[str]) -> str:
+    """A hint where the name is there in another spelling."""
+    bare = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in present}
+    other = bare.get(re.sub(r"[^a-z0-9]", "", wanted.lower()))
+    return "" if other is None else f", which has {other!r} instead"

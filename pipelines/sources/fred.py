@@ -1,13 +1,8 @@
 """FRED's series: with a key through fredapi, vintages included; without one from the keyless CSV endpoint.
 
-Here: one series at a time, the realtime axis in pieces, and the rows of raw.macro_observations. Not here:
-which series exist and which are revised (assets.catalog), patience and pacing (pipelines.sources.http).
-
-Why fredapi's fetching is replaced: it has neither timeout nor retry, turns every error into a ValueError
-without its status, can read an HTML page as an empty series, and leaves the key in the exception's context.
-What replaces it speaks urllib, not httpx, because httpx logs every address it asks and the key is part of
-FRED's. The address with the key exists in one function only, which returns what happened and never raises,
-so that no traceback can hold it.
+Here: one series at a time, who it says it is, the realtime axis in pieces, and the rows of raw.macro_observations.
+Not here: fredapi (pipelines.sources.fredapi_client), which series exist and which are revised (assets.catalog),
+patience and pacing (pipelines.sources.http).
 
 Why vintages are read as they are: ALFRED clips realtime_start to the first day asked for. A row that begins
 on that day says nothing new; it is the value in force by then. Where two requests meet, such a row is
@@ -19,20 +14,13 @@ later vintage comes as a null value.
 from __future__ import annotations
 
 import csv
-import http.client
 import logging
 import re
-import time
-import urllib.error
-import urllib.request
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
 
-import fredapi
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -42,188 +30,21 @@ from assets.catalog import Series
 from assets.contracts.raw import MacroObservations
 from assets.upstream import Fetched, Note, Watermarks
 from pipelines.sources.answers import arrived, lost, together
-from pipelines.sources.errors import (
-    BadRequest,
-    KeyRejected,
-    Malformed,
-    NothingDelivered,
-    SourceError,
-    UnknownSeries,
-    Unreachable,
-)
-from pipelines.sources.http import (
-    BODY_LIMIT,
-    USER_AGENT,
-    Breaker,
-    Clock,
-    Http,
-    Pace,
-    Patience,
-    Policy,
-    error_for_status,
-    not_data,
-    retry_after_seconds,
-)
+from pipelines.sources.errors import KeyRejected, Malformed, NothingDelivered, SourceError, UnknownSeries
+from pipelines.sources.fredapi_client import CORRECT_IT, SERVICE, KeyedFred, TooMuch
+from pipelines.sources.http import Breaker, Clock, Http, Pace, Patience, RetryPolicy, not_data
+from pipelines.sources.identity import recognised, series_traits
 
 log = logging.getLogger(__name__)
 
-SERVICE = "FRED"
 CSV_URL = "https://fred.stlouisfed.org"
 SERIES_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
 VINTAGES_PER_REQUEST = 1000  # FRED allows 2,000
-ROWS_PER_REQUEST = 90_000  # FRED sends 100,000 and no hint in fredapi that there were more
 EARLIEST = date(1776, 7, 4)
-ROOTS = {
-    "/series/observations": "observations",
-    "/series/vintagedates": "vintage_dates",
-    "/series": "seriess",
-}
-CORRECT_IT = "Check the id on fred.stlouisfed.org; correct or remove its entry in assets/catalog.toml"
-GET_A_KEY = (
-    "Put a valid key into FRED_API_KEY (fred.stlouisfed.org, My Account, API Keys), or unset it to use the "
-    "keyless CSV endpoint"
+OTHER_ONE = (
+    "Look the series up on fred.stlouisfed.org; if it has really changed, correct unit, frequency or "
+    "seasonally_adjusted of its entry in assets/catalog.toml"
 )
-
-
-class TooMuch(BadRequest):
-    """One request cannot carry what was asked for; share says which part of it would fit."""
-
-    def __init__(self, service: str, series: str, what: str, share: float = 0.5) -> None:
-        """share: between 0 and 1."""
-        super().__init__(service, series, what)
-        self.share = share
-
-
-# ------------------------------------------------------------------ fredapi, with manners
-@dataclass(frozen=True)
-class Reply:
-    """What came back: a status with headers and body, or words for why nothing did."""
-
-    status: int = 0
-    headers: Mapping[str, str] | None = None
-    body: bytes = b""
-    trouble: str = ""
-
-
-class KeyedFred(fredapi.Fred):  # type: ignore[misc]
-    """fredapi, asking with a timeout, at a measured pace, in typed errors, and without showing its key."""
-
-    def __init__(self, key: SecretStr, policy: Policy, pace: Pace, clock: Clock, base_url: str | None) -> None:
-        """The parent's set-up is skipped: it keeps the key in plain sight and sets a process-wide proxy."""
-        self.api_key = ""
-        self.proxies = None
-        self._key = key
-        self._policy = policy
-        self._pace = pace
-        self._clock = clock
-        self._opener = urllib.request.build_opener()
-        self._opener.addheaders = [("User-Agent", USER_AGENT)]
-        if base_url is not None:
-            self.root_url = base_url.rstrip("/")
-
-    def _Fred__fetch_data(self, url: str) -> ET.Element:  # noqa: N802
-        """The document behind a keyless address, in place of the parent's private method of this name."""
-        series = parse_qs(urlsplit(url).query).get("series_id", ["?"])[0]
-        self._pace.wait()
-        reply = self._without_key(self._exchange(url))
-        if reply.trouble:
-            raise Unreachable(SERVICE, series, reply.trouble)
-        return self._understood(series, url, reply)
-
-    def _exchange(self, url: str) -> Reply:
-        """One GET; whatever happens is returned, because the address holds the key."""
-        deadline = time.monotonic() + self._policy.timeout_seconds
-        slow = f"no complete answer within {self._policy.timeout_seconds:g} s"
-        address = f"{url}&api_key={quote(self._key.get_secret_value(), safe='')}"
-        try:
-            with self._opener.open(address, timeout=self._policy.timeout_seconds) as response:
-                body = _read(response, deadline)
-                if body is None:
-                    return Reply(trouble=slow)
-                return Reply(response.status, dict(response.headers.items()), body)
-        except urllib.error.HTTPError as error:
-            with error:
-                return Reply(error.code, dict(error.headers.items()), _read_quietly(error, deadline))
-        except TimeoutError:
-            return Reply(trouble=slow)
-        except urllib.error.URLError as error:
-            timed_out = isinstance(error.reason, TimeoutError)
-            return Reply(trouble=slow if timed_out else f"could not be reached ({type(error.reason).__name__})")
-        except http.client.IncompleteRead:
-            return Reply(trouble="the connection was dropped before the answer was complete")
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            return Reply(trouble=f"the connection failed ({type(error).__name__})")
-
-    def _without_key(self, reply: Reply) -> Reply:
-        """The reply, should the service repeat our address in it."""
-        return replace(reply, body=reply.body.replace(self._key.get_secret_value().encode(), b"[key]"))
-
-    def _understood(self, series: str, url: str, reply: Reply) -> ET.Element:
-        """The document, if it is the one asked for; else the typed error it amounts to."""
-        text = reply.body.decode("utf-8", "replace")
-        root = _parsed(text)
-        if root is not None and root.tag == "error":
-            raise self._refused(series, int(root.get("code", reply.status)), root.get("message", ""), reply)
-        if reply.status >= 400:
-            raise self._refused(series, reply.status, "", reply)
-        expected = next(tag for end, tag in ROOTS.items() if urlsplit(url).path.endswith(end))
-        if root is None or root.tag != expected:
-            raise not_data(SERVICE, series, f"XML with <{expected}>", text)
-        count = int(root.get("count", len(root)))
-        if count > len(root):
-            what = f"{count} rows asked for, {len(root)} sent"
-            raise TooMuch(SERVICE, series, what, share=ROWS_PER_REQUEST / count)
-        return root
-
-    def _refused(self, series: str, status: int, message: str, reply: Reply) -> SourceError:
-        said = " ".join(message.split())[:300]
-        if "api_key" in said:
-            return KeyRejected(
-                SERVICE,
-                series,
-                f"the API key was not accepted (HTTP {status})",
-                status=status,
-                remedy=GET_A_KEY,
-            )
-        if "does not exist" in said:
-            what = f"unknown series (HTTP {status}: {said})"
-            return UnknownSeries(SERVICE, series, what, status=status, remedy=CORRECT_IT)
-        if "exceeds the maximum number of vintage dates" in said:
-            return TooMuch(SERVICE, series, said, share=0.5)
-        header = next((v for k, v in (reply.headers or {}).items() if k.lower() == "retry-after"), None)
-        retry_after = retry_after_seconds(header, self._clock.now())
-        error = error_for_status(SERVICE, series, status, retry_after=retry_after, said=said)
-        return error or Malformed(SERVICE, series, f"answered with an error: {said}", status=status)
-
-
-def _read(response: Any, deadline: float) -> bytes | None:
-    """The body, or None when it takes too long."""
-    chunks: list[bytes] = []
-    while sum(map(len, chunks)) < BODY_LIMIT:
-        chunk: bytes = response.read1(1 << 20)
-        if not chunk:
-            if response.length:  # http.client does not object to a body shorter than announced
-                raise http.client.IncompleteRead(b"", response.length)
-            return b"".join(chunks)
-        chunks.append(chunk)
-        if time.monotonic() > deadline:
-            return None
-    return None
-
-
-def _read_quietly(response: Any, deadline: float) -> bytes:
-    """As much of an error's body as can be had; the status already says enough."""
-    try:
-        return _read(response.fp, deadline) or b""
-    except (http.client.HTTPException, OSError, ValueError, AttributeError):
-        return b""
-
-
-def _parsed(text: str) -> ET.Element | None:
-    try:
-        return ET.fromstring(text)
-    except ET.ParseError:
-        return None
 
 
 # ------------------------------------------------------------------ the source
@@ -232,7 +53,7 @@ class Fred:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: RetryPolicy,
         clock: Clock,
         *,
         key: SecretStr | None = None,
@@ -268,6 +89,7 @@ class Fred:
     def _one(self, series: Series, watermark: date | None) -> Fetched:
         try:
             self._breaker.check(series.id)
+            unsaid = self._recognise(series)
             rows = self._rows(series, watermark)
             if rows.is_empty() and watermark is None:
                 raise NothingDelivered(SERVICE, series.id, "answered without any observation", remedy=CORRECT_IT)
@@ -275,14 +97,26 @@ class Fred:
             failure = error
         else:
             self._breaker.succeeded()
-            return arrived(SERVICE, series.id, rows, watermark)
+            came = arrived(SERVICE, series.id, rows, watermark)
+            return replace(came, notes=(*unsaid, *came.notes))
         self._breaker.failed(failure, hopeless=isinstance(failure, KeyRejected))
         resumes = None if watermark is None else days_back(series, watermark, self._lookback)
         return lost(failure, MacroObservations.create_empty(), watermark, resumes)
 
-    def _rows(self, series: Series, watermark: date | None) -> pl.DataFrame:
+    def _recognise(self, series: Series) -> tuple[Note, ...]:
+        """What the series leaves unsaid of itself; raises OtherIdentity where its unit or frequency is another.
+
+        The keyless endpoint says nothing: there a change of unit shows in the values only.
+        """
         if not SERIES_ID.fullmatch(series.id):
             raise UnknownSeries(SERVICE, series.id, "not an id FRED could know", remedy=CORRECT_IT)
+        client = self._client
+        if client is None:
+            return ()
+        said = self._ask(series.id, lambda: client.get_series_info(series.id)).to_dict()
+        return recognised(SERVICE, series.id, series_traits(series, said), remedy=OTHER_ONE)
+
+    def _rows(self, series: Series, watermark: date | None) -> pl.DataFrame:
         start = None if watermark is None else days_back(series, watermark, self._lookback)
         if self._client is None:
             return self._from_csv(series, start)

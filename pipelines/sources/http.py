@@ -71,7 +71,7 @@ class SystemClock:
 
 
 @dataclass(frozen=True)
-class Policy:
+class RetryPolicy:
     """How long to wait, how often to try, when to stop.
 
     timeout_seconds bounds one request from connection to last byte. tries and budget_seconds bound one
@@ -165,7 +165,7 @@ class Breaker:
 class Patience:
     """Tries again where another try can help: exponential backoff with jitter, bounded in number and time."""
 
-    def __init__(self, policy: Policy, clock: Clock, breaker: Breaker | None = None) -> None:
+    def __init__(self, policy: RetryPolicy, clock: Clock, breaker: Breaker | None = None) -> None:
         """clock: what sleeps between tries. breaker: what is known of the service from other series."""
         self._policy = policy
         self._clock = clock
@@ -271,7 +271,7 @@ def looks_like_html(body: str) -> bool:
 class Http:
     """One service over httpx: paced, with a deadline for the whole answer."""
 
-    def __init__(self, service: str, base_url: str, policy: Policy, pace: Pace, clock: Clock) -> None:
+    def __init__(self, service: str, base_url: str, policy: RetryPolicy, pace: Pace, clock: Clock) -> None:
         """base_url: where the service lives; a loopback server in tests."""
         self._service = service
         self._policy = policy

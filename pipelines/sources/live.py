@@ -23,7 +23,7 @@ from pipelines.sources.answers import together
 from pipelines.sources.cme import Cme
 from pipelines.sources.farside import Farside
 from pipelines.sources.fred import Fred
-from pipelines.sources.http import NEW_YORK, Clock, Policy, SystemClock
+from pipelines.sources.http import NEW_YORK, Clock, RetryPolicy, SystemClock
 from pipelines.sources.nyfed import NyFed
 from pipelines.sources.yahoo import Yahoo, fed_funds_contracts, newest_settled_session
 
@@ -50,7 +50,7 @@ class LiveConfig:
     fred_api_key: SecretStr | None = None
     lookback_sessions: int = 5
     futures_months: int = 18
-    policy: Policy = field(default_factory=Policy)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
     yahoo_threads: int = 4
     yahoo_per_minute: int = 100
     fred_per_minute: int = 100

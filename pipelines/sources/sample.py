@@ -23,6 +23,7 @@ from assets.contracts.raw import (
 )
 from assets.framework.contract import RawTable
 from assets.reference.fomc_calendar import load_fomc_calendar
+from assets.universe import ROLE as UNIVERSE
 from assets.upstream import Fetched, Watermarks
 from pipelines.sources.sample_market import (
     SampleMarket,
@@ -32,6 +33,7 @@ from pipelines.sources.sample_market import (
 )
 from pipelines.sources.sample_paths import SimulatedMarket
 from quant.simulation import FloatArray
+from quant.universe_simulation import simulate_universe
 
 SEED = 8
 YIELD_HORIZON_MONTHS = 24  # where the curve of fed funds futures meets the 2-year yield
@@ -44,6 +46,7 @@ class SampleUpstream:
 
     def __init__(self, catalog: Catalog, seed: int = SEED, market: SampleMarket | None = None) -> None:
         """Simulates nothing before it is asked; market: another description than the bundled one."""
+        self._seed = seed
         entries = (load_catalog(), catalog)  # what is tracked may be missing from the catalog at hand
         self._paths = SimulatedMarket(
             market or load_sample_market(),
@@ -77,7 +80,9 @@ class SampleUpstream:
 
     def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
         """Every bar of the symbols."""
-        return _fetched(PriceBars, (self._bars(symbol) for symbol in symbols))
+        own = [symbol for symbol in symbols if symbol.role == UNIVERSE]
+        bars = (self._bars(symbol) for symbol in symbols if symbol.role != UNIVERSE)
+        return _fetched(PriceBars, (*bars, *([self._universe_bars(own)] if own else [])))
 
     def futures_settlements(self, futures: Sequence[Futures], stored: Watermarks) -> Fetched:
         """Settlements on a curve from the policy rate to the 2-year yield."""
@@ -120,6 +125,16 @@ class SampleUpstream:
                 "volume": np.round(entry.volume * activity),
             }
         ).with_columns(symbol=pl.lit(symbol.id), provisional=False)
+
+    def _universe_bars(self, symbols: Sequence[Symbol]) -> pl.DataFrame:
+        """A universe of any size: paths correlated by factors, whose regimes are known (quant.universe_simulation)."""
+        days = self._paths.days[self._paths.sessions]
+        names = [symbol.id for symbol in symbols]
+        close = 100.0 * np.exp(np.cumsum(simulate_universe(names, len(days), self._seed).returns, axis=0))
+        frame = pl.DataFrame({"date": days, **dict(zip(names, close.T, strict=True))})
+        prices = frame.unpivot(index="date", variable_name="symbol", value_name="close")
+        same = {name: pl.col("close") for name in ("open", "high", "low", "adj_close")}
+        return prices.with_columns(**same, volume=pl.lit(None, pl.Float64), provisional=False)
 
     def _settlements(self, family: Futures) -> pl.DataFrame:
         """Every session, every month ahead: the policy rate, and its expected way to where the 2-year yield points."""

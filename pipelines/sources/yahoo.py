@@ -1,13 +1,8 @@
-"""Yahoo Finance's daily bars, through yfinance.
+"""Yahoo Finance's daily bars: which are asked for, and what they are worth.
 
-Here: one `Ticker.history` per symbol, what its answer leaves unsaid, and the bars of raw.price_bars. Not
-here: which symbols exist (assets.catalog), patience and pacing (pipelines.sources.http), revisions
-(pipelines.warehouse.store).
-
-Why not `yfinance.download`: it never raises, so a night of 429s looks like a night without trading. And why
-a session of our own: `history` turns most failures into one exception without a status, drops the time of
-day of each bar, and on any 4xx or 5xx asks again at once and changes its cookies. The session sees the
-answer first: it paces, caps the timeout, raises the typed error, and remembers the stamps.
+Here: the days and contracts asked for, identity and damage of what came, the bars of raw.price_bars. Not here: yfinance
+(pipelines.sources.yfinance_client), which symbols exist and who they are (assets.catalog), patience and pacing
+(pipelines.sources.http), revisions (pipelines.warehouse.store).
 
 When is a bar final? Yahoo stamps the live bar with the last trade's time and goes on doing so after the
 close; open, high, low and volume still change. Recorded answers show it unsettled 1 h 42 min after the close
@@ -20,75 +15,41 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import logging
-import re
-import tempfile
-import threading
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-import curl_cffi.requests as curl
 import exchange_calendars
 import pandas as pd
 import polars as pl
-import yfinance as yf
-from curl_cffi.requests.exceptions import RequestException
-from peewee import PeeweeException
-from yfinance.data import YfData
-from yfinance.exceptions import YFException, YFRateLimitError, YFTickerMissingError
 
 from assets.catalog import Symbol
 from assets.contracts.raw import PriceBars
 from assets.upstream import Fetched, Note, Watermarks
 from pipelines.sources.answers import lost, together
-from pipelines.sources.errors import (
-    Malformed,
-    NothingDelivered,
-    RateLimited,
-    ServiceDown,
-    SourceError,
-    UnknownSeries,
-    Unreachable,
-)
-from pipelines.sources.http import (
-    NEW_YORK,
-    Breaker,
-    Clock,
-    Pace,
-    Patience,
-    Policy,
-    error_for_status,
-    not_data,
-    retry_after_seconds,
-)
+from pipelines.sources.errors import NothingDelivered, SourceError, UnknownSeries
+from pipelines.sources.http import NEW_YORK, Breaker, Clock, Pace, Patience, RetryPolicy
+from pipelines.sources.identity import OtherIdentity, coarser, recognised, symbol_traits
+from pipelines.sources.yfinance_client import SERVICE, Connection, DailyBars, Seen, YfinanceClient
 
 log = logging.getLogger(__name__)
-warnings.filterwarnings("ignore", module=r"yfinance\.")  # what pandas has to say to yfinance, once per symbol
 
-SERVICE = "Yahoo"
 FIRST_DAY = date(1927, 1, 1)  # before the S&P 500's first bar: all there is
 CALENDAR_STARTS = date(1990, 1, 1)  # sessions before this are not compared with the exchange calendar
 SETTLE_MARGIN = timedelta(hours=2)
 SETTLE_MARGIN_UTC_DAY = timedelta(minutes=15)
 FED_FUNDS = "fed_funds_future"
 TRADES_UNTIL_FIVE = ("metal", "dollar", FED_FUNDS)
-CHART = "/v8/finance/chart/"
-CRUMB = re.compile(r"[^\s<>]{1,64}")
-COOKIE_HOSTS = ("fc.yahoo.com", "guce.yahoo.com")
-COOKIE_TRIES = 2
-COOKIE_SECONDS = 10.0
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError)  # yfinance, given an odd answer
-CORRECT_IT = "Check the symbol on finance.yahoo.com; correct or remove its entry in assets/catalog.toml"
-LOOK_IT_UP = "The next run asks again; if it repeats, look the symbol up on finance.yahoo.com"
 MONTH_CODES = "FGHJKMNQUVXZ"
+OTHER_ONE = (
+    "If finance.yahoo.com shows it rightly, the next run takes it; if it has really changed, correct its entry in "
+    "assets/catalog.toml"
+)
+LEAST_TO_SAY_CLOSED = 3  # symbols of one exchange that all lack a day
 WATERMARK_GRACE = timedelta(days=20)  # an expired contract is still asked for, so that two missed weeks heal
 
 
@@ -156,122 +117,8 @@ def _contract(year: int, month: int) -> Symbol:
         frequency="session",
         release_lag_days=0,
         role=FED_FUNDS,
+        instrument="FUTURE",
     )
-
-
-# ------------------------------------------------------------------ the session yfinance speaks through
-@dataclass
-class Seen:
-    """What the session saw during one symbol's request and yfinance does not pass on."""
-
-    status: int | None = None
-    error: SourceError | None = None
-    stamps: list[datetime] = field(default_factory=list)  # exchange time, as answered
-    opens_at: time | None = None  # time of day of the regular open, where the service says it
-
-
-class PoliteSession(curl.Session):  # type: ignore[type-arg]
-    """The browser-like session of yfinance, which paces requests and turns failures into typed errors."""
-
-    def __init__(self, policy: Policy, pace: Pace, clock: Clock, base_url: str | None) -> None:
-        """base_url: sends every request there instead of to Yahoo, for tests."""
-        super().__init__(impersonate="chrome")
-        self._policy = policy
-        self._pace = pace
-        self._clock = clock
-        self._base = base_url.rstrip("/") if base_url else None
-        self._local = threading.local()
-        self._cookie_failures = 0
-        self._cookie_answers: dict[str, Any] = {}
-
-    def watch(self, symbol: str) -> Seen:
-        """Begin one symbol's request on this thread."""
-        self._local.symbol = symbol
-        self._local.seen = Seen()
-        return self._local.seen  # type: ignore[no-any-return]
-
-    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
-        """One request of the client: paced, capped, inspected."""
-        parts = urlsplit(url)
-        if self._base is not None:
-            url = self._base + parts.path + (f"?{parts.query}" if parts.query else "")
-        kwargs["timeout"] = self._policy.timeout_seconds
-        if not parts.path.startswith(CHART):
-            kwargs["timeout"] = min(COOKIE_SECONDS, self._policy.timeout_seconds)
-            send = functools.partial(super().request, method, url, *args, **kwargs)
-            return self._fetch_cookie(parts.netloc + parts.path, send)
-        self._pace.wait()
-        response = super().request(method, url, *args, **kwargs)
-        self._inspect(response)
-        return response
-
-    def _fetch_cookie(self, place: str, send: Callable[[], Any]) -> Any:
-        """The client's own calls for cookies and crumbs, which bars can do without; each place is asked once.
-
-        The client keeps whatever text came as its crumb, and asks anew for every symbol where nothing came:
-        so a bad crumb becomes a failed call, and after a few of those the calls stop.
-        """
-        if place in self._cookie_answers:
-            return self._cookie_answers[place]
-        if self._cookie_failures >= COOKIE_TRIES:
-            raise curl.exceptions.ConnectionError("no cookie to be had in this run")
-        try:
-            response = send()
-        except RequestException:
-            self._cookie_failures += 1
-            raise
-        if place.endswith("getcrumb") and (response.status_code != 200 or not CRUMB.fullmatch(response.text)):
-            self._cookie_failures += 1
-            raise curl.exceptions.ConnectionError("no usable crumb")
-        if place.startswith(COOKIE_HOSTS):
-            self._cookie_answers[place] = response
-        return response
-
-    def _inspect(self, response: Any) -> None:
-        seen: Seen = self._local.seen
-        seen.status = response.status_code
-        symbol: str = self._local.symbol
-        chart = _chart(response.text)
-        said = str((chart.get("error") or {}).get("description") or "")[:200]
-        retry_after = retry_after_seconds(response.headers.get("retry-after"), self._clock.now())
-        error = error_for_status(SERVICE, symbol, response.status_code, retry_after=retry_after, said=said)
-        if error is None and said:
-            error = _complaint(symbol, said)
-        elif error is None and chart and not chart.get("result"):
-            error = NothingDelivered(SERVICE, symbol, "answered without any bar", remedy=LOOK_IT_UP, status=200)
-        if error is None:
-            _read_stamps(seen, chart)
-        elif response.status_code != 401:  # a stale crumb: the client fetches a new one and asks once more
-            seen.error = error
-            raise error
-
-
-def _chart(body: str) -> dict[str, Any]:
-    """The one object of a chart answer; empty where the body is something else."""
-    try:
-        chart = json.loads(body)["chart"]
-    except (ValueError, KeyError, TypeError):
-        return {}
-    return chart if isinstance(chart, dict) else {}
-
-
-def _complaint(symbol: str, said: str) -> SourceError:
-    """An error that came with 200."""
-    if "delisted" in said.lower() or "not found" in said.lower() or "doesn't exist" in said.lower():
-        return UnknownSeries(SERVICE, symbol, f"unknown symbol ({said})", status=200, remedy=CORRECT_IT)
-    return Malformed(SERVICE, symbol, f"answered with an error: {said}", status=200)
-
-
-def _read_stamps(seen: Seen, chart: Mapping[str, Any]) -> None:
-    """Keep the bars' times of day, which say whether the last one is live."""
-    try:
-        result = chart["result"][0]
-        zone = ZoneInfo(result["meta"]["exchangeTimezoneName"])
-        seen.stamps = sorted(datetime.fromtimestamp(stamp, zone) for stamp in result.get("timestamp", ()))
-        opening = result["meta"].get("currentTradingPeriod", {}).get("regular", {}).get("start")
-        seen.opens_at = datetime.fromtimestamp(opening, zone).time() if opening is not None else None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OSError, OverflowError):
-        return  # yfinance reads the same body next and says what is wrong with it
 
 
 # ------------------------------------------------------------------ the source
@@ -280,7 +127,7 @@ class Yahoo:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: RetryPolicy,
         clock: Clock,
         *,
         lookback_sessions: int = 5,
@@ -295,62 +142,43 @@ class Yahoo:
         self._clock = clock
         self._lookback = max(5, lookback_sessions)
         self._threads = threads
-        self._pace = Pace(per_minute, clock, apart_seconds)
+        pace = Pace(per_minute, clock, apart_seconds)
+        self._client = YfinanceClient(policy, pace, clock, base_url=base_url, cache_dir=cache_dir)
         self._breaker = Breaker(SERVICE, policy.failures_before_giving_up)  # one for prices and futures
-        self._base_url = base_url
-        self._cache_dir = cache_dir
 
     def price_bars(self, symbols: Sequence[Symbol], stored: Watermarks) -> Fetched:
         """Bars since the watermark minus the lookback, all history without one; never raises for a symbol."""
-        yf.config.debug.hide_exceptions = False
-        self._open_caches()
-        session = PoliteSession(self._policy, self._pace, self._clock, self._base_url)
-        YfData(session=session).__init__(session)  # one per process: forget the last run's cookie and crumb
-        try:
-            with ThreadPoolExecutor(self._threads, thread_name_prefix="yahoo") as pool:
-                ask = functools.partial(self._one, session, stored)
-                answers = list(pool.map(ask, symbols))
-        finally:
-            session.close()
-        return together(PriceBars.create_empty(), answers)
+        workers = ThreadPoolExecutor(self._threads, thread_name_prefix="yahoo")
+        with self._client.connected() as connection, workers as pool:
+            answers = list(pool.map(functools.partial(self._one, connection, stored), symbols))
+        return together(PriceBars.create_empty(), with_holes_named(answers))
 
-    def _open_caches(self) -> None:
-        """Open yfinance's caches once, before several threads would."""
-        try:
-            _use_caches(self._cache_dir)
-        except (PeeweeException, OSError) as error:
-            log.warning(
-                "Yahoo: the client's cache cannot be used (%s), a temporary one is; if it repeats, delete %s",
-                type(error).__name__,
-                self._cache_dir,
-            )
-            _use_caches(Path(tempfile.mkdtemp(prefix="recouple-yahoo-")))
-
-    def _one(self, session: PoliteSession, stored: Watermarks, symbol: Symbol) -> Fetched:
+    def _one(self, connection: Connection, stored: Watermarks, symbol: Symbol) -> Judged:
         watermark = stored.get(symbol.id)
         start = self._start(symbol, watermark)
         try:
             self._breaker.check(symbol.id)
-            bars = self._bars(session, symbol, start)
+            answer = self._bars(connection, symbol, start)
         except SourceError as error:
             failure = error
         else:
             self._breaker.succeeded()
-            return self._judge(symbol, watermark, start, bars)
+            return self._judge(symbol, watermark, start, answer)
         self._breaker.failed(failure)
         if symbol.role == FED_FUNDS and isinstance(failure, UnknownSeries | NothingDelivered):
             log.info("%s", failure)
             note = Note(symbol.id, "not listed at Yahoo; the rate path ends before it")
-            return Fetched(rows=PriceBars.create_empty(), notes=(note,))
-        return self._lost(symbol, watermark, failure)
+            return Judged(symbol, Fetched(rows=PriceBars.create_empty(), notes=(note,)))
+        return Judged(symbol, self._lost(symbol, watermark, failure))
 
-    def _bars(self, session: PoliteSession, symbol: Symbol, start: date) -> Answer:
+    def _bars(self, connection: Connection, symbol: Symbol, start: date) -> DailyBars:
         """The answer; a second one for the whole history on the nights after a split, which rescales all of it."""
         patience = Patience(self._policy, self._clock, self._breaker)
-        answer = patience.call(lambda: self._ask(session, symbol, start))
+        ask = functools.partial(connection.daily_bars, symbol.id, end=self._today(symbol) + timedelta(days=1))
+        answer = patience.call(lambda: ask(start))
         if start == FIRST_DAY or not (answer.frame.get("Stock Splits", pd.Series()) != 0).any():
             return answer
-        return patience.call(lambda: self._ask(session, symbol, FIRST_DAY))
+        return patience.call(lambda: ask(FIRST_DAY))
 
     def _start(self, symbol: Symbol, watermark: date | None) -> date:
         """Where to ask from.
@@ -367,69 +195,52 @@ class Yahoo:
         resumes = days_back(symbol, watermark, self._lookback) if watermark is not None else None
         return lost(error, PriceBars.create_empty(), watermark, resumes)
 
-    def _ask(self, session: PoliteSession, symbol: Symbol, start: date) -> Answer:
-        """One try: yfinance's frame and what the session saw, or a typed error."""
-        YfData.cache_get.cache_clear()  # it keeps error bodies too, and a retry would be served from it
-        seen = session.watch(symbol.id)
-        end = self._today(symbol) + timedelta(days=1)
-        failure: SourceError | None
-        try:
-            frame = yf.Ticker(symbol.id, session=session).history(
-                start=start,
-                end=end,
-                interval="1d",
-                auto_adjust=False,
-                actions=True,
-                timeout=self._policy.timeout_seconds,
-            )
-        except SourceError as error:
-            failure = error
-        except (YFException, RequestException, PeeweeException, *UNREADABLE) as error:
-            failure = seen.error or self._translate(symbol.id, seen, error)
-        else:
-            return Answer(frame, seen)
-        raise failure
-
-    def _translate(self, symbol: str, seen: Seen, error: Exception) -> SourceError:
-        """What a client's exception means."""
-        if isinstance(error, YFRateLimitError):
-            return RateLimited(SERVICE, symbol, "HTTP 429", status=429)
-        if isinstance(error, curl.exceptions.Timeout):
-            return Unreachable(SERVICE, symbol, f"no answer within {self._policy.timeout_seconds:g} s")
-        if isinstance(error, PeeweeException):
-            return Unreachable(SERVICE, symbol, f"the client's cache failed ({type(error).__name__})")
-        if isinstance(error, RequestException) and not isinstance(error, curl.exceptions.HTTPError):
-            return Unreachable(SERVICE, symbol, "the connection failed or was dropped")
-        refused = error_for_status(SERVICE, symbol, seen.status or 0)
-        if refused is not None:
-            return refused
-        if isinstance(error, YFTickerMissingError):
-            return NothingDelivered(SERVICE, symbol, "answered without any bar", remedy=LOOK_IT_UP, status=200)
-        if isinstance(error, json.JSONDecodeError):
-            return not_data(SERVICE, symbol, "JSON", error.doc)
-        if isinstance(error, YFException):
-            return ServiceDown(SERVICE, symbol, f"answered that it cannot: {error}"[:200], status=seen.status)
-        what = f"answered with bars that do not fit together ({type(error).__name__})"
-        return Malformed(SERVICE, symbol, what, status=seen.status)
-
     def _today(self, symbol: Symbol) -> date:
         zone: tzinfo = UTC if symbol.frequency == "calendar_day" else NEW_YORK
         return self._clock.now().astimezone(zone).date()
 
-    def _judge(self, symbol: Symbol, watermark: date | None, start: date, answer: Answer) -> Fetched:
+    def _judge(self, symbol: Symbol, watermark: date | None, start: date, answer: DailyBars) -> Judged:
         """Bars in the contract's columns, what was odd about them, and Missing where none are left."""
         remarks = Remarks()
         frame = _in_contract_columns(symbol, answer.frame)
-        frame = _without_damage(frame, self._today(symbol), answer, remarks)
-        over = functools.partial(self._is_over, symbol)
-        frame = _flag_provisional(frame, over, is_live(answer.seen))
-        self._compare_with_calendar(symbol, frame, start, remarks)
-        notes = tuple(Note(symbol.id, text) for text in remarks)
+        frame = _without_damage(frame, self._today(symbol), answer.seen, remarks)
+        try:
+            unsaid = self._recognise(symbol, start, answer, frame)
+        except OtherIdentity as error:
+            other = error
+        else:
+            return self._accepted(symbol, watermark, start, answer.seen, frame, remarks, unsaid)
+        return Judged(symbol, self._lost(symbol, watermark, other))
+
+    def _recognise(self, symbol: Symbol, start: date, answer: DailyBars, frame: pl.DataFrame) -> tuple[Note, ...]:
+        """What the answer leaves unsaid of itself; raises OtherIdentity where it is about something else."""
+        unsaid = recognised(SERVICE, symbol.id, symbol_traits(symbol, answer.said), remedy=OTHER_ONE)
+        if symbol.role != FED_FUNDS and not frame.is_empty():  # far contracts do not trade every day
+            bars = coarser(frame["date"], self._expected(symbol, start, frame))
+            if bars is not None:
+                raise OtherIdentity(
+                    SERVICE, symbol.id, f"answered with {bars}; none of it was stored", status=200, remedy=OTHER_ONE
+                )
+        return unsaid
+
+    def _accepted(
+        self,
+        symbol: Symbol,
+        watermark: date | None,
+        start: date,
+        seen: Seen,
+        bars: pl.DataFrame,
+        remarks: Remarks,
+        unsaid: tuple[Note, ...],
+    ) -> Judged:
+        frame = _flag_provisional(bars, functools.partial(self._is_over, symbol), is_live(seen))
+        absent = self._absent(symbol, start, frame)
+        notes = (*unsaid, *(Note(symbol.id, text) for text in remarks))
         for note in notes:
             log.warning("Yahoo %s", note)
         if frame.is_empty():
             empty = NothingDelivered(SERVICE, symbol.id, f"answered without a usable bar since {start.isoformat()}")
-            return Fetched(rows=frame, missing=self._lost(symbol, watermark, empty).missing, notes=notes)
+            return Judged(symbol, Fetched(frame, self._lost(symbol, watermark, empty).missing, notes))
         log.info(
             "Yahoo %s: %d bars, %s to %s%s",
             symbol.id,
@@ -438,47 +249,76 @@ class Yahoo:
             frame["date"][-1],
             ", the last one provisional" if frame["provisional"].any() else "",
         )
-        return Fetched(rows=frame, notes=notes)
+        return Judged(symbol, Fetched(rows=frame, notes=notes), absent)
 
     def _is_over(self, symbol: Symbol, day: date) -> bool:
         margin = SETTLE_MARGIN_UTC_DAY if symbol.frequency == "calendar_day" else SETTLE_MARGIN
         return self._clock.now() >= day_ends(symbol, day) + margin
 
-    def _compare_with_calendar(self, symbol: Symbol, frame: pl.DataFrame, start: date, remarks: Remarks) -> None:
-        """Note the days on which there must be a bar and is none."""
+    def _expected(self, symbol: Symbol, start: date, frame: pl.DataFrame) -> list[date]:
+        """The days on which there must be a bar, today's and those before the first one that came left out."""
         if frame.is_empty():
-            return
-        days: Iterable[date]
+            return []
         first_bar: date = frame["date"][0]
         first, last = max(start, first_bar), self._today(symbol)
         if symbol.frequency == "calendar_day":
-            days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+            days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         else:
             days = sessions_between(first, last)
+        return [day for day in days if self._is_over(symbol, day)]
+
+    def _absent(self, symbol: Symbol, start: date, frame: pl.DataFrame) -> tuple[date, ...]:
+        """The days on which there must be a bar and is none."""
+        if symbol.role == FED_FUNDS:
+            return ()
         present = set(frame["date"])
-        absent = [day for day in days if day not in present and self._is_over(symbol, day)]
-        if absent and symbol.role != FED_FUNDS:
-            kind = "days" if symbol.frequency == "calendar_day" else "sessions"
-            remarks.add(f"no bar for {kind}", absent, "asked for again while inside the lookback")
+        return tuple(day for day in self._expected(symbol, start, frame) if day not in present)
 
 
-def _use_caches(folder: Path | None) -> None:
-    """Make yfinance keep its cookies and time zones in a folder; None leaves the choice to it."""
-    if folder is not None and yf.cache._TzDBManager.get_location() != str(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        yf.set_tz_cache_location(str(folder))
-        yf.cache._TzCacheManager._initialise()  # it would go on using the files of the former place
-        yf.cache._CookieCacheManager._initialise()
-    yf.cache.get_tz_cache().lookup("SPY")
-    yf.cache.get_cookie_cache().lookup("curlCffi")
-
-
+# ------------------------------------------------------------------ holes
 @dataclass(frozen=True)
-class Answer:
-    """A frame of yfinance, and what the session saw while it was fetched."""
+class Judged:
+    """One symbol's answer, and the days that are missing in it."""
 
-    frame: pd.DataFrame
-    seen: Seen
+    symbol: Symbol
+    fetched: Fetched
+    absent: tuple[date, ...] = ()
+
+    @property
+    def of_the_exchange(self) -> bool:
+        """Bars of NYSE sessions came."""
+        other = self.symbol.frequency == "calendar_day" or self.symbol.role in TRADES_UNTIL_FIVE
+        return not other and not self.fetched.rows.is_empty()
+
+
+def with_holes_named(answers: Sequence[Judged]) -> list[Fetched]:
+    """The answers, each with its missing days as a note; a day that all symbols of the exchange lack is named once."""
+    listed = [answer for answer in answers if answer.of_the_exchange]
+    enough = len(listed) >= LEAST_TO_SAY_CLOSED
+    closed = set(listed[0].absent).intersection(*(a.absent for a in listed)) if enough else set()
+    named = [_with_holes(answer, closed if answer.of_the_exchange else set()) for answer in answers]
+    if not closed:
+        return named
+    remarks = Remarks()
+    remarks.add(
+        f"none of {len(listed)} US symbols has a bar for",
+        closed,
+        "an exchange closure that the calendar does not know, or a day Yahoo lost for all of them",
+    )
+    note = Note("NYSE", remarks[0])
+    log.warning("Yahoo %s", note)
+    return [*named, Fetched(PriceBars.create_empty(), notes=(note,))]
+
+
+def _with_holes(answer: Judged, closed: set[date]) -> Fetched:
+    remarks = Remarks()
+    kind = "days" if answer.symbol.frequency == "calendar_day" else "sessions"
+    own = [day for day in answer.absent if day not in closed]
+    remarks.add(f"no bar for {kind}", own, "asked for again while inside the lookback")
+    notes = tuple(Note(answer.symbol.id, text) for text in remarks)
+    for note in notes:
+        log.warning("Yahoo %s", note)
+    return replace(answer.fetched, notes=(*answer.fetched.notes, *notes))
 
 
 class Remarks(list[str]):
@@ -508,7 +348,7 @@ def _in_contract_columns(symbol: Symbol, frame: pd.DataFrame) -> pl.DataFrame:
     return rows.with_columns(finite, symbol=pl.lit(symbol.id))
 
 
-def _without_damage(frame: pl.DataFrame, today: date, answer: Answer, remarks: Remarks) -> pl.DataFrame:
+def _without_damage(frame: pl.DataFrame, today: date, seen: Seen, remarks: Remarks) -> pl.DataFrame:
     """Rows a reader can use; what is left out is said."""
     close = pl.coalesce("close", "adj_close")
     empty, event = close.is_null(), pl.col("event")
@@ -516,7 +356,7 @@ def _without_damage(frame: pl.DataFrame, today: date, answer: Answer, remarks: R
     remarks.add("no close on", _days(frame, empty & ~event), "left out, asked for again while inside the lookback")
     remarks.add("a price of zero or less on", _days(frame, close <= 0), "left out")
     remarks.add("bars beyond the end asked for,", _days(frame, pl.col("date") > today), "left out")
-    remarks.add("several bars for", _repeated(answer.seen.stamps), "one kept")
+    remarks.add("several bars for", _repeated(seen.stamps), "one kept")
     frame = frame.filter(~empty & (close > 0) & (pl.col("date") <= today))
     frame = frame.unique("date", keep="last", maintain_order=True).sort("date")
     remarks.add("a high below its low on", _days(frame, pl.col("high") < pl.col("low")), "both left empty")

@@ -84,6 +84,16 @@ def open_existing(path: Path, lock_wait_seconds: float) -> Iterator[Warehouse]:
         connection.close()
 
 
+@contextmanager
+def holding(path: Path, lock_wait_seconds: float) -> Iterator[None]:
+    """Keep runs out of a warehouse while its file is copied; raises WarehouseLocked."""
+    connection = _patiently(path, lock_wait_seconds, lambda: duckdb.connect(str(path), read_only=True))
+    try:
+        yield
+    finally:
+        connection.close()
+
+
 def _connect(path: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     return _patiently(path, wait_seconds, lambda: duckdb.connect(str(path)))
 

@@ -15,6 +15,7 @@ from datetime import date, datetime
 import duckdb
 import polars as pl
 
+from assets.contracts import CONTRACTS
 from assets.door.findings import Finding
 from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
@@ -56,6 +57,12 @@ class Warehouse:
             f'select "{series}", max("{day}") from {self._raw(contract)} {final} group by 1'
         ).fetchall()
         return dict(rows)
+
+    def first_days(self, contract: type[RawTable], series: str, day: str) -> dict[str, date]:
+        """First stored date per series of a raw table."""
+        return dict(
+            self._db.execute(f'select "{series}", min("{day}") from {self._raw(contract)} group by 1').fetchall()
+        )
 
     def known(self, contract: type[RawTable], on: date) -> pl.DataFrame:
         """The rows of a raw table as known at the end of a day, whatever day this run computes."""
@@ -115,7 +122,8 @@ class Warehouse:
         with self._transaction():
             self._db.execute(f'create schema if not exists "{contract.layer}"')
             self._db.execute(f"create or replace table {table_name(contract)} ({column_definitions(contract)})")
-            self._insert(table_name(contract), rows.good)
+            # In the order of the key, so that sums of fractions over the table come out the same every time.
+            self._insert(table_name(contract), rows.good.sort(contract.key()) if contract.key() else rows.good)
             self._comment(contract)
             doubts.keep_broken(self._db, "quarantine.rows", contract.full_name(), rows.broken, run_id, None)
 
@@ -149,11 +157,28 @@ class Warehouse:
                 columns = "table_name, position, weight, line, noted_on"
                 self._db.executemany(f"insert into {table} ({columns}) values (?, ?, ?, ?, ?)", rows)
 
+    def derived_tables(self) -> dict[str, int]:
+        """Every table that a run computes anew, with its rows."""
+        rows = self._db.execute(
+            "select schema_name || '.' || table_name, estimated_size from duckdb_tables() "
+            "where database_name = current_database() and schema_name not in ('raw', 'ops', 'quarantine') order by 1"
+        ).fetchall()
+        return dict(rows)
+
+    def of_another_shape(self) -> list[str]:
+        """Derived tables that a run would refuse to write, because columns they have would be lost."""
+        derived = [contract for contract in CONTRACTS.values() if not issubclass(contract, RawTable)]
+        return [
+            contract.full_name()
+            for contract in derived
+            if schema_diff(self._stored_columns(contract.layer, contract.table_name()), column_types(contract)).is_lossy
+        ]
+
     def drop(self, table: str) -> None:
         """Remove one derived table, so that the next run may give it another shape."""
         layer, _, name = table.partition(".")
-        if layer in {"raw", "ops", "quarantine"} or not self._stored_columns(layer, name):
-            raise KnownFault(f"{table} is no derived table of this warehouse; name one such as core.daily_prices")
+        if table not in self.derived_tables():
+            raise KnownFault(f"{table} is no derived table of this warehouse; `recouple drop` lists them")
         self._db.execute(f'drop table "{layer}"."{name}"')
 
     # ------------------------------------------------------------------ inner workings

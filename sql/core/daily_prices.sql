@@ -1,4 +1,5 @@
 -- Grain: one row per symbol and day. The final price of the day, as known at the end of the as-of date.
+-- Key: symbol, date.
 -- Why here: raw keeps every bar an upstream ever sent; after this model there is one price a day, crypto on every UTC day
 -- and everything else on NYSE sessions only, and `day_number` tells a missing day from a weekend.
 with expected_days as (

@@ -1,4 +1,5 @@
 -- Grain: one row per series and observation date: the newest vintage public by the as-of date.
+-- Key: series_id, date.
 -- Why here: FRED mixes millions and billions; after this model nobody has to think about units again. A stored vintage date
 -- says when a value became public; without one the catalog's release lag does, rounded up to the next business day. A value
 -- withdrawn by its publisher is a vintage without a value: from then on the observation is gone.

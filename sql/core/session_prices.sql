@@ -1,4 +1,5 @@
 -- Grain: one row per symbol and NYSE session, from the symbol's first session on. Crypto is aligned by date.
+-- Key: symbol, session.
 -- Why here: correlations and trend gaps need every symbol on one calendar. A return spans consecutive sessions or is null,
 -- so a day missing at the source never turns into a two-day return beside a one-day return.
 with first_sessions as (

@@ -1,4 +1,5 @@
 -- Grain: one row per pair and session. Everything a forecast made at the end of that session may look at.
+-- Key: pair, session.
 -- Why here: each input has its own day of becoming known, and this is the one place where they meet. Fed data join by the day
 -- they were public, fund flows from the day after the flow, decisions from the day after the meeting: FRED posts them then, and
 -- a forecast must come out the same on the meeting's evening and years later.

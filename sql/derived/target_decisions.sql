@@ -1,4 +1,5 @@
 -- Grain: one row per FOMC meeting whose outcome is public. The target range the day before and the day after.
+-- Key: meeting_date.
 -- Why the day before and the day after: a change takes effect the day after the statement, except that FRED dates the hikes of
 -- December 2015 and December 2016 on the meeting day itself.
 with target_range as (

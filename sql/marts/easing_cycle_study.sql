@@ -1,4 +1,5 @@
 -- Grain: one row per first cut, symbol and horizon, once the horizon is over. What happened after easing began.
+-- Key: cycle_start, symbol, horizon_sessions.
 -- Why here: the claim that small caps lead early in easing cycles is about a handful of dates, and this is all of them.
 -- Decisions since 2009 come from the target range, earlier first cuts from the reference facts.
 with first_cut as (

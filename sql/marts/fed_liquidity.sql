@@ -1,4 +1,5 @@
 -- Grain: one row per Wednesday. The Fed's balance sheet in USD bn, with the day it became public.
+-- Key: date.
 -- Why here: net liquidity is the one series that everybody computes and many get wrong by a factor of a thousand. Reverse repo
 -- is a daily series: the last operation up to the Wednesday counts, if it is at most a week old.
 with by_role as (

@@ -1,4 +1,5 @@
 -- Grain: one row per purchase programme announced by the as-of date.
+-- Key: program.
 -- Why here: when a programme began, at which pace, and what the Desk's operations show of it, in one place.
 with bought as (
     select
@@ -6,7 +7,7 @@ with bought as (
         any_value(complete_from) as complete_from,
         any_value(is_complete) as is_complete,
         count(*) as operations,
-        round(sum(accepted_usd_bn), 6) as accepted_usd_bn
+        case when count(*) = count(accepted_usd_bn) then round(sum(accepted_usd_bn), 6) end as accepted_usd_bn
     from marts.treasury_purchases
     group by program
 )

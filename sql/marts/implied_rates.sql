@@ -1,4 +1,5 @@
 -- Grain: one row per day and fed funds contract that has not expired. The average rate it expects of its month.
+-- Key: observed_on, delivery_month.
 -- Why here: one contract needs no model. Where a hole in the curve ends the path of meetings, the months beyond it still
 -- say which level markets expect.
 with effective_rate as (

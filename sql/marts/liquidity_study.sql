@@ -1,4 +1,5 @@
 -- Grain: one row per programme, symbol and horizon, once the horizon is over. What followed, beside what is usual.
+-- Key: program, symbol, horizon_sessions.
 -- Why here: "such programmes lifted prices" means nothing without how often prices rise that much anyway. The baseline ends
 -- where the programme's own return does, so that a row never changes afterwards.
 with studied as (

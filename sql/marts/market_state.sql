@@ -1,4 +1,5 @@
 -- Grain: one row per symbol and day with a close. Level, record and distance from it.
+-- Key: symbol, session.
 -- Why in SQL: running records and trailing windows are what window functions are for. Returns are taken before days
 -- without an unadjusted close are left out, so that a gap in closes does not stretch a one-day return. The deviation is taken
 -- over a list because a windowed sum of floats may come out differently, in its last digits, from run to run.

@@ -1,4 +1,5 @@
 -- Grain: one row per NYSE session since the first decision. The policy in force, its cycle, and how far into it.
+-- Key: session.
 -- Why here: joining prices with policy needs a row per session. A decision is in force from the day after its meeting.
 with dated as (
     select

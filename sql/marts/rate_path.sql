@@ -1,4 +1,5 @@
 -- Grain: one row per day with settlements and coming meeting; where a contract is missing, one row that names it.
+-- Key: observed_on, meeting_date.
 -- Why here: the outlooks are solved once; this is what one reads of each.
 select
     observed_on,

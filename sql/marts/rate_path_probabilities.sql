@@ -1,4 +1,5 @@
 -- Grain: one row per day with settlements, coming meeting and target range that is not out of the question.
+-- Key: observed_on, meeting_date, target_lower_pct.
 -- Why here: the same outlooks in long form, for charts of every range.
 with ranges as (
     select

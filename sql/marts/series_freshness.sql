@@ -1,4 +1,5 @@
 -- Grain: one row per catalog symbol and series. How new it is, and how new it should be.
+-- Key: source, series.
 -- Why here: the age of the data is what matters at 3 a.m., not the age of the materialization. `expected_by` is never in the
 -- future: it is the day by which the newest observation already due had to be here, one session of grace for prices, two
 -- for macro series (bond-market holidays on which the NYSE trades).

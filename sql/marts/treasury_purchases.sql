@@ -1,6 +1,8 @@
 -- Grain: one row per outright purchase of the Desk. What was offered and taken, for which programme, and the running sum.
+-- Key: operation_id.
 -- Why here: the Desk publishes operations, not programmes. A purchase belongs to a programme by its day and type; what
--- belongs to none (small value exercises) stands without one.
+-- belongs to none (small value exercises) stands without one. An amount that is not known makes the sum unknown from there
+-- on, not smaller.
 with purchases as (
     select *
     from known.treasury_operations
@@ -34,7 +36,10 @@ select
     submitted_usd_bn,
     accepted_usd_bn,
     program,
-    case when program is not null then round(sum(accepted_usd_bn) over so_far, 6) end as program_cumulative_usd_bn,
+    case
+        when program is not null and count(*) over so_far = count(accepted_usd_bn) over so_far
+            then round(sum(accepted_usd_bn) over so_far, 6)
+    end as program_cumulative_usd_bn,
     complete_from,
     is_complete,
     includes_agency_reinvestment

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from datetime import datetime
+from graphlib import TopologicalSorter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,8 +15,10 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets.contracts import CONTRACTS, RAW_TABLES
-from pipelines.build import build_defs
+from assets.contracts import CONTRACTS, MARTS, RAW_TABLES
+from assets.framework import lineage
+from assets.framework.contract import Mart
+from pipelines.build import build_defs, column_lineage
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.schedules import nightly_schedule
@@ -31,27 +34,62 @@ def defs() -> dg.Definitions:
 
 @pytest.fixture(scope="module")
 def specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
-    return {spec.key.path[-1]: spec for spec in defs.resolve_all_asset_specs()}
+    """By table name, or by key where it is no table."""
+    all_specs = defs.resolve_all_asset_specs()
+    return {s.key.path[-1] if s.key.path[-1] in CONTRACTS else s.key.to_user_string(): s for s in all_specs}
 
 
 def test_definitions_load(defs: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(defs)
 
 
-def test_every_contract_is_an_asset_and_every_asset_but_the_last_has_a_contract(specs: dict[str, dg.AssetSpec]) -> None:
-    assert set(specs) == {*CONTRACTS, "run"}
+def test_every_contract_is_an_asset_and_only_whole_runs_have_none(specs: dict[str, dg.AssetSpec]) -> None:
+    assert set(specs) == {*CONTRACTS, "published/run", "as_of/run", "other_source/run"}
 
 
 def test_assets_are_described_grouped_owned_and_show_their_columns(specs: dict[str, dg.AssetSpec]) -> None:
     for name, contract in CONTRACTS.items():
         spec = specs[name]
-        assert spec.group_name == contract.layer
+        assert spec.group_name == contract.subject
+        assert spec.tags["layer"] == contract.layer
         assert spec.description
         assert spec.owners
         assert spec.kinds
         columns = spec.metadata["dagster/column_schema"].columns
         assert [c.name for c in columns] == list(contract.ordered_columns())
         assert all(c.description for c in columns)
+
+
+def test_every_asset_says_whose_it_is_how_new_it_should_be_and_where_it_lies(specs: dict[str, dg.AssetSpec]) -> None:
+    for spec in specs.values():
+        assert spec.description and spec.owners and spec.kinds and spec.code_version
+        assert spec.metadata["dagster/uri"]
+        assert {"subject", "layer"} <= set(spec.tags)
+        assert spec.freshness_policy or spec.metadata["freshness"]
+
+
+def test_columns_say_what_they_are_made_from(specs: dict[str, dg.AssetSpec]) -> None:
+    told, promised = 0, 0
+    for mart in MARTS:
+        lineage = specs[mart.table_name()].metadata["dagster/column_lineage"].deps_by_column
+        own = [column for column in mart.column_names() if column not in Mart.column_names()]
+        promised += len(own)
+        told += sum(bool(lineage.get(column)) for column in own)
+        for dep in (dep for deps in lineage.values() for dep in deps):
+            assert dep.column_name in CONTRACTS[dep.asset_key.path[-1]].column_names()
+    assert told >= 0.95 * promised
+
+
+def test_the_lineage_written_down_is_the_codes() -> None:
+    assert lineage.PATH.read_text(encoding="utf-8") == column_lineage()
+
+
+def test_subjects_have_no_circle(specs: dict[str, dg.AssetSpec]) -> None:
+    graph: dict[str, set[str]] = {}
+    for spec in specs.values():
+        groups = {specs[dep.asset_key.path[-1]].group_name for dep in spec.deps if dep.asset_key.path[-1] in specs}
+        graph.setdefault(spec.group_name or "", set()).update(str(g) for g in groups - {spec.group_name})
+    assert len(list(TopologicalSorter(graph).static_order())) <= 14
 
 
 def test_dependencies_are_read_from_the_sql(specs: dict[str, dg.AssetSpec]) -> None:
@@ -62,7 +100,8 @@ def test_dependencies_are_read_from_the_sql(specs: dict[str, dg.AssetSpec]) -> N
 def test_every_writer_is_in_the_pool_of_one(defs: dg.Definitions) -> None:
     for asset in defs.assets or []:
         assert isinstance(asset, dg.AssetsDefinition)
-        assert {str(pool) for pool in asset.op.pools} == {"warehouse"}
+        own = {"other_source"} if asset.key.path[0] == "other_source" else {"warehouse"}
+        assert {str(pool) for pool in asset.op.pools} == own
 
 
 def test_only_ingestion_is_retried_and_backs_off(defs: dg.Definitions) -> None:
@@ -88,9 +127,25 @@ def test_every_table_has_a_blocking_check_of_its_contract(defs: dg.Definitions) 
     assert blocking == set(CONTRACTS)
 
 
+def test_every_rule_of_a_contract_is_a_check_that_says_what_holds(defs: dg.Definitions) -> None:
+    described = {
+        (spec.asset_key.path[-1], spec.name): spec.description or ""
+        for asset in defs.assets or []
+        if isinstance(asset, dg.AssetsDefinition)
+        for spec in asset.check_specs
+    }
+    assert ("market_state", "record_is_in_the_past") in described
+    assert ("market_state", "nothing_after_as_of") in described
+    assert all(("market_state", name) in described for name in ("key_is_unique", "values_are_within_limits"))
+    assert all(said.endswith(".") and len(said) > 20 for said in described.values())
+    assert not [name for _, name in described if name.startswith(("no_", "not_", "nothing_to"))]
+
+
 def test_the_nightly_runs_on_weekday_evenings_after_every_close() -> None:
-    assert nightly_schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    assert nightly_schedule.execution_timezone == "America/New_York"
+    schedule = nightly_schedule
+    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert schedule.execution_timezone == "America/New_York"
+    assert schedule.cron_schedule == "45 22 * * 1-5"
     for day in (datetime(2026, 1, 15, 22, 45), datetime(2026, 7, 16, 22, 45)):  # winter and summer time
         at = day.replace(tzinfo=ZoneInfo("America/New_York"))
         assert at.astimezone(ZoneInfo("UTC")).date() > at.date()  # the crypto day is over
@@ -133,5 +188,5 @@ def test_dagsters_own_check_passes(command: list[str], tmp_path: Path) -> None:
 
 
 def test_jobs_cover_the_usual_tasks() -> None:
-    assert {job.name for job in JOBS} == {"nightly", "ingest", "marts"}
+    assert {job.name for job in JOBS} == {"nightly", "ingest", "marts", "as_of", "other_source"}
     assert all(job.description for job in JOBS)

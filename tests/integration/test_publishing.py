@@ -17,7 +17,9 @@ from assets.contracts import MARTS
 from assets.framework.rows import Rows
 from pipelines.orchestration.ui_charts import PublisherWithCard
 from pipelines.publishing import publish as publishing
-from pipelines.publishing.publish import Publisher, PublishingError, content_hash, contract_version
+from pipelines.publishing.content_hash import content_hash
+from pipelines.publishing.publish import Publisher, PublishingError
+from pipelines.publishing.tables import contract_version
 from pipelines.settings import Settings
 from pipelines.warehouse.opening import open_warehouse
 from tests.conftest import draw_brief, mart
@@ -68,7 +70,7 @@ def test_a_run_is_one_folder_and_current_points_at_it(world: World) -> None:
     current = world.tree / "marts" / "current"
     assert current.is_symlink()
     assert current.resolve() == folder.resolve()
-    assert {p.stem for p in current.glob("*.parquet")} == {*(m.table_name() for m in MARTS), "_meta"}
+    assert {p.stem for p in current.glob("*.parquet")} == {*(m.table_name() for m in MARTS), "meta"}
 
 
 def test_the_manifest_names_run_date_contract_rows_and_hashes(world: World) -> None:
@@ -79,7 +81,7 @@ def test_the_manifest_names_run_date_contract_rows_and_hashes(world: World) -> N
     for contract in MARTS:
         frame = pl.read_parquet(world.tree / "marts" / "current" / f"{contract.table_name()}.parquet")
         said = manifest["marts"][contract.table_name()]
-        assert (said["rows"], said["content_hash"]) == (frame.height, content_hash(frame))
+        assert (said["rows"], said["content_hash"]) == (frame.height, content_hash(frame, contract.key()))
 
 
 def test_views_carry_the_contracts_words(world: World) -> None:

@@ -46,12 +46,17 @@ def test_chosen_symbols_are_fetched_and_the_others_stay_as_they_are(tmp_path: Pa
     assert {symbol: second[symbol] for symbol in first} == first
 
 
-def test_another_source_is_kept_apart_and_the_run_says_so(tmp_path: Path) -> None:
-    record = ingested(
-        Settings(source="live", home=tmp_path),
-        {"run": {"config": {"source": "sample"}}, "asked": {"config": {"symbols": ["BTC-USD"]}}},
-    )
-    assert set(stored(tmp_path / "sample")) == {"BTC-USD"}
-    assert not (tmp_path / "warehouse.duckdb").exists()
+def test_another_source_is_computed_beside_what_is_live(tmp_path: Path) -> None:
+    defs = build_defs(Settings(source="live", home=tmp_path))
+    with open_instance(tmp_path) as instance:
+        done = defs.resolve_job_def("other_source").execute_in_process(
+            instance=instance, run_config={"resources": {"other_source": {"config": {"source": "sample"}}}}
+        )
+        record = instance.get_run_by_id(done.run_id)
+        touched = instance.get_asset_keys()
+    assert done.success
+    assert record is not None
     assert record.tags["recouple/source"] == "sample"
-    assert record.tags["recouple/as_of"] == "today"
+    assert touched == [dg.AssetKey(["other_source", "run"])]
+    assert (tmp_path / "sample" / "marts" / "current" / "claims.parquet").exists()
+    assert not (tmp_path / "warehouse.duckdb").exists()

@@ -17,7 +17,7 @@ from tests.conftest import AsOfRun, mart
 
 EVENT = ["benchmark", "asset", "session"]
 FORECAST = ["session", "horizon_sessions"]
-OUTCOME = ["resolved_on", "made_up", "caught_up"]
+OUTCOME = ["resolved_on", "made_up", "caught_up", "caught_up_within"]
 WHEN = [("sample_home", date(2025, 3, 14)), ("sample_home", date(2025, 12, 12)), ("history_home", date(2025, 12, 12))]
 
 

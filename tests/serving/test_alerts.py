@@ -27,7 +27,7 @@ from pipelines.build import build_defs
 from pipelines.cli.runs import run_job
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.run_report import RunReport
-from pipelines.publishing.serving import roll_back
+from pipelines.publishing.in_force import roll_back
 from pipelines.settings import Settings
 from tests.conftest import own_copy, succeed
 from tests.serving import world

@@ -126,16 +126,17 @@ def test_brief_is_a_function_of_the_marts(run: Path) -> None:
 
 def test_reading_tells_the_link_of_returns_from_who_is_ahead(run: Path) -> None:
     reading = read(marts(run))
-    assert reading.headline.startswith("Bitcoin is behind the Russell 2000 in records; ")
-    assert {s.topic for s in reading.sentences} >= {"Levels", "Records", "Day to day", "Trend", "Fed policy"}
+    assert reading.headline.startswith("Bitcoin has lagged the records of the Russell 2000 since ")
+    topics = {"Levels", "Records", "Decoupling or delay?", "Day to day", "Trend", "Fed policy", "Fed liquidity"}
+    assert {s.topic for s in reading.sentences} >= topics
 
 
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.1, 0.7, "still move together from day to day: behind, not decoupled"),
-        (-0.1, 0.5, "no daily link can be told from none: behind, and perhaps decoupled"),
-        (-0.7, -0.1, "move against each other from day to day: behind and decoupled"),
+        (0.1, 0.7, "from day to day they are linked (60-session correlation 0.60, 95% interval 0.10 to 0.70)"),
+        (-0.1, 0.5, "from day to day they are without a link that can be told from none ("),
+        (-0.7, -0.1, "from day to day they are opposed ("),
     ],
 )
 def test_headline_follows_the_interval(run: Path, tmp_path: Path, low: float, high: float, said: str) -> None:

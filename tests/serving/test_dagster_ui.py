@@ -12,14 +12,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
-import polars as pl
 import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -77,6 +76,14 @@ def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"no answer from {address}:\n{log.read_text()}")
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    """Until something has become true on disk."""
+    until = time.monotonic() + NIGHTLY_MS / 1000
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
 def end(server: subprocess.Popen[bytes]) -> None:
     """The server and all it started, first asked, then made to end."""
     family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
@@ -128,14 +135,14 @@ def look(page: Page, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
-def test_the_graph_shows_every_layer(page: Page, ui: Ui) -> None:
+def test_the_graph_shows_every_subject(page: Page, ui: Ui) -> None:
     page.goto(f"{ui.url}/asset-groups")
     boxes, listed = page.locator("svg foreignObject"), page.locator("[class*=AssetSidebarNode_itemContainer]")
-    for group in ("raw", "core", "policy", "studies", "marts", "published"):
+    for group in ("prices", "does_bitcoin_follow", "policy", "balance_sheet", "judgement", "published", "as_of"):
         expect(boxes.filter(has_text=group).first).to_be_visible()
         expect(listed.filter(has=page.get_by_title(group, exact=True))).to_be_visible()
-    listed.filter(has=page.get_by_title("marts", exact=True)).get_by_role("button").first.click()
-    for mart in ("correlation_regimes", "claims"):
+    listed.filter(has=page.get_by_title("does_bitcoin_follow", exact=True)).get_by_role("button").first.click()
+    for mart in ("correlation_regimes", "lead_lag"):
         expect(listed.filter(has=page.get_by_title(mart, exact=True))).to_be_visible()
     page.get_by_title("correlation_regimes", exact=True).first.click()
     expect(page.get_by_text("Whether a pair's daily returns move together").first).to_be_visible()
@@ -145,9 +152,8 @@ def test_the_graph_shows_every_layer(page: Page, ui: Ui) -> None:
 @pytest.mark.parametrize(
     ("job", "fields"),
     [
-        ("nightly", ("source: sample", "as_of: ''")),
-        ("ingest", ("source: sample", "symbols: []")),
-        ("marts", ("as_of: ''",)),
+        ("ingest", ("symbols: []",)),
+        ("other_source", ("source: sample", "files: ''")),
     ],
 )
 def test_the_form_of_a_job_comes_filled_in_from_the_settings(
@@ -161,8 +167,8 @@ def test_the_form_of_a_job_comes_filled_in_from_the_settings(
 
 
 def test_a_source_that_does_not_exist_is_refused_before_the_run(page: Page, ui: Ui) -> None:
-    page.goto(ui.launchpad("ingest", "resources: {run: {config: {source: yahoo}}}"))
-    expect(page.get_by_text("not in enum type Source got yahoo").first).to_be_visible()
+    page.goto(ui.launchpad("other_source", "resources: {other_source: {config: {source: yahoo}}}"))
+    expect(page.get_by_text("not in enum type SourceName got yahoo").first).to_be_visible()
     look(page, "refused")
 
 
@@ -190,21 +196,31 @@ def test_a_check_says_in_plain_words_what_it_looked_at_and_what_it_found(page: P
     look(page, "checks")
 
 
-def test_a_failed_asset_says_in_one_sentence_what_happened_and_what_to_do(page: Page, ui: Ui, tmp_path: Path) -> None:
-    days = pl.DataFrame({"symbol": ["BTC-USD"], "date": ["2026-01-30"]}).with_columns(pl.col("date").str.to_date())
-    bars = days.with_columns(pl.lit(1.0).alias(c) for c in ("open", "high", "low", "close", "adj_close", "volume"))
-    bars.write_parquet(tmp_path / "prices.parquet")
-    choices = {"source": "files", "files": str(tmp_path)}
-    page.goto(ui.launchpad("ingest", json.dumps({"resources": {"run": {"config": choices}}})))
-    launch(page)
-    expect(page.get_by_text("Failure", exact=True).first).to_be_visible(timeout=NIGHTLY_MS)
-    sentence = f"{tmp_path / 'fred.parquet'} does not exist; set RECOUPLE_FILES to a folder that has it"
-    expect(page.get_by_text(sentence).first).to_be_visible()
-    look(page, "failure")
-
-
-def test_a_choice_that_cannot_be_used_ends_the_run_with_the_remedy(page: Page, ui: Ui) -> None:
+def test_a_symbol_that_is_none_is_refused_before_the_run(page: Page, ui: Ui) -> None:
     page.goto(ui.launchpad("ingest", "resources: {asked: {config: {symbols: [BTCUSD]}}}"))
-    launch(page)
-    expect(page.get_by_text("symbols names BTCUSD (close to BTC-USD)").first).to_be_visible(timeout=NIGHTLY_MS)
+    expect(page.get_by_text("not in enum type CatalogId got BTCUSD").first).to_be_visible()
     look(page, "choice")
+
+
+def test_a_folder_that_cannot_be_used_refuses_the_run_and_fails_nothing(page: Page, ui: Ui, tmp_path: Path) -> None:
+    choices = {"source": "files", "files": str(tmp_path)}
+    page.goto(ui.launchpad("other_source", json.dumps({"resources": {"other_source": {"config": choices}}})))
+    launch(page)
+    expect(page.get_by_text("Canceled", exact=True).first).to_be_visible(timeout=NIGHTLY_MS)
+    sentence = f"{tmp_path / 'prices.parquet'} does not exist; set files to a folder that has it"
+    expect(page.get_by_text(sentence).first).to_be_visible()
+    look(page, "refused-run")
+
+
+@pytest.mark.usefixtures("nightly")
+def test_days_of_the_past_are_launched_by_their_partition_and_touch_nothing_live(page: Page, ui: Ui) -> None:
+    before = json.loads((ui.home / "manifest.json").read_text())["run_id"]
+    page.goto(ui.asset("as_of/run", view="partitions"))
+    page.get_by_role("button", name=re.compile("Materialize")).first.click()
+    launcher = page.get_by_role("dialog")
+    launcher.get_by_role("textbox").first.fill("[2025-12-11...2025-12-12]")
+    launcher.get_by_role("button", name=re.compile("Launch")).last.click()
+    for day in ("2025-12-11", "2025-12-12"):
+        wait_until((ui.home / "as_of" / day / "manifest.json").exists)
+    assert json.loads((ui.home / "manifest.json").read_text())["run_id"] == before
+    look(page, "as-of")

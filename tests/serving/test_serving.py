@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.publishing import serving
+from pipelines.publishing import copies, in_force
 from tests.serving import world
 
 HOUR_US = 3_600_000_000
@@ -80,7 +80,7 @@ def test_a_clock_that_was_set_back_does_not_hide_the_next_run(tmp_path: Path) ->
     publish(tmp_path, 0)
     move_history(tmp_path, HOUR_US)
     (after,) = publish(tmp_path, 1)
-    assert [entry.run[:10] for entry in serving.history(tmp_path)] == [str(after)]
+    assert [entry.run[:10] for entry in in_force.history(tmp_path)] == [str(after)]
     with connect(tmp_path) as connection:
         assert as_of(connection) == after
 
@@ -88,11 +88,11 @@ def test_a_clock_that_was_set_back_does_not_hide_the_next_run(tmp_path: Path) ->
 def test_going_back_serves_the_run_before_until_the_next(tmp_path: Path) -> None:
     before, _ = publish(tmp_path, 0, 1)
     with connect(tmp_path) as connection:
-        folder = serving.roll_back(tmp_path)
+        folder = in_force.roll_back(tmp_path)
         assert as_of(connection) == before
         assert folder == (tmp_path / "marts" / "current").resolve()
-        with pytest.raises(serving.ServingError, match="no earlier run"):
-            serving.roll_back(tmp_path)
+        with pytest.raises(in_force.NotInForce, match="no earlier run"):
+            in_force.roll_back(tmp_path)
         (after,) = publish(tmp_path, 2)
         assert as_of(connection) == after
 
@@ -133,7 +133,8 @@ def test_the_database_is_made_anew_only_for_other_views(tmp_path: Path, monkeypa
     assert (tmp_path / "serving.duckdb").stat().st_ino == made
     with connect(tmp_path) as kept_open:
         before = as_of(kept_open)
-        monkeypatch.setattr("pipelines.publishing.publish.contract_version", lambda: "another")
+        for room in ("publish", "serving"):
+            monkeypatch.setattr(f"pipelines.publishing.{room}.contract_version", lambda: "another")
         (after,) = publish(tmp_path, 2)
         assert (tmp_path / "serving.duckdb").stat().st_ino != made
         assert as_of(kept_open) == before
@@ -171,19 +172,19 @@ def test_a_copy_needs_no_other_file(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
     (day,) = publish(tree, 0)
-    serving.export_copy(tree, tmp_path / "copy.duckdb")
+    copies.export(tree, tmp_path / "copy.duckdb", "duckdb")
     tree.rename(tmp_path / "gone")
     with duckdb.connect(str(tmp_path / "copy.duckdb"), read_only=True) as connection:
         assert as_of(connection) == day
 
 
 def test_copying_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(serving.ServingError, match="run `make nightly` once"):
-        serving.export_copy(tmp_path, tmp_path / "copy.duckdb")
+    with pytest.raises(copies.ExportError, match="run `make nightly` once"):
+        copies.export(tmp_path, tmp_path / "copy.duckdb", "duckdb")
 
 
 def test_a_run_is_in_force_when_publishing_ends(tmp_path: Path) -> None:
     publish(tmp_path, 0)
-    (entry,) = serving.history(tmp_path)
+    (entry,) = in_force.history(tmp_path)
     assert entry.from_us <= time.time_ns() // 1_000
     assert entry.run == (tmp_path / "marts" / "current").resolve().name

@@ -40,7 +40,7 @@ def test_status_fits_80_columns(recouple: CliRunner, tree: Path) -> None:
 def test_status_for_machines(recouple: CliRunner) -> None:
     said = json.loads(recouple.invoke(app, ["status", "--json"]).stdout)
     assert (said["as_of"], said["simulated"], said["stale"], said["late"]) == ("2025-12-12", False, ["WSHOBL"], [])
-    assert said["reading"]["headline"].startswith("Bitcoin is behind")
+    assert said["reading"]["headline"].startswith("Bitcoin has lagged")
 
 
 def test_brief_says_where_it_lies(recouple: CliRunner, tree: Path) -> None:

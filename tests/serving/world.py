@@ -7,16 +7,21 @@ Not here: anything that computes marts.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from assets.contracts import MARTS
 from assets.framework.contract import Table
 from assets.framework.rows import hold_to_contract
+from pipelines.publishing import publish as publishing
+from pipelines.publishing import tables
 from pipelines.publishing.publish import Publisher
 
 AS_OF = date(2025, 12, 12)
@@ -39,6 +44,7 @@ def frames(as_of: date = AS_OF, *, simulated: bool = False) -> dict[str, pl.Data
         "rolling_correlations": _correlations(days),
         "relative_strength": _strength(days),
         "divergence_episodes": _episodes(days),
+        "lag_history": _lag(days),
         "peak_pairs": _peaks(days),
         "fed_decisions": _decisions(),
         "fed_liquidity": _liquidity(as_of),
@@ -52,9 +58,16 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
     """Marts of the design that a run may publish besides, with the columns the design promises."""
     days = sessions(as_of)
     regimes = ["coupled"] * 300 + ["decoupled"] * 160 + ["inverse"] * 100
+    chances = {"coupled": (0.7, 0.2, 0.1), "decoupled": (0.2, 0.7, 0.1), "inverse": (0.1, 0.2, 0.7)}
     return {
         "correlation_regimes": pl.DataFrame(
-            {"pair": PAIR, "session": days, "regime": regimes, "spell_id": [1] * 300 + [2] * 160 + [3] * 100}
+            {
+                "pair": PAIR,
+                "session": days,
+                "regime": regimes,
+                "spell_id": [1] * 300 + [2] * 160 + [3] * 100,
+                **{f"p_{r}": [chances[at][n] for at in regimes] for n, r in enumerate(chances)},
+            }
         ),
         "breakout_study": pl.DataFrame(
             [
@@ -71,6 +84,11 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
         "recoupling_signal": pl.DataFrame(
             [
                 {"session": day, "horizon_sessions": h, "probability_catch_up": 0.3 + 0.001 * n / h, "base_rate": 0.28,
+                 "leader": "^RUT", "follower": "BTC-USD", "gap_63d": -0.2, "to_make_up": 0.1, "price_to_reach": 80_000.0,
+                 "probability_random_walk": 0.33, "probability_within_random_walk": 0.6, "reference_days": 200,
+                 "reference_independent": 12, "reference_rate": 0.25, "reference_rate_within": 0.5,
+                 "forecasts_scored": 900, "skill_so_far": 0.01, "skill_so_far_ci95_low": -0.05,
+                 "skill_so_far_ci95_high": 0.07,
                  "reading": f"No better than usual over {h} sessions."}
                 for n, day in enumerate(days)
                 for h in (21, 63)
@@ -81,6 +99,7 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
                 "observed_on": as_of,
                 "meeting_date": [date(2026, 1, 28), date(2026, 3, 18), date(2026, 6, 17)],
                 "expected_rate_pct": [3.6, 3.5, 3.3],
+                "priced_change_12m_bp": -40.0,
             }
         ),
         "treasury_purchases": pl.DataFrame(
@@ -91,6 +110,7 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
                 "submitted_usd_bn": [20.0, 21.0, 30.0, 31.0],
                 "accepted_usd_bn": [5.0, 5.0, 8.0, 6.8],
                 "program_cumulative_usd_bn": [5.0, 10.0, 8.0, 14.8],
+                "is_complete": True,
             }
         ),
         "claims": pl.DataFrame(
@@ -118,6 +138,16 @@ class FrameWarehouse:
         rows = hold_to_contract(contract, self.frames[contract.table_name()])
         assert rows.broken.is_empty(), rows.broken
         return rows.good
+
+
+@contextmanager
+def few_marts() -> Iterator[None]:
+    """While this lasts, a run is three marts: for tests of how runs are published, not of what they hold."""
+    few = [mart for mart in MARTS if mart.table_name() in {"market_state", "fed_decisions", "fed_liquidity"}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "MARTS", few)
+        patch.setattr(tables, "MARTS", few)
+        yield
 
 
 def publish(tree: Path, run_id: str = "run-0001", *, as_of: date = AS_OF, **changed: Any) -> None:
@@ -162,6 +192,7 @@ def _state(symbol: str, days: list[date], closes: list[float]) -> pl.DataFrame:
         record_session=pl.when(pl.col("close") == record).then(pl.col("session")).forward_fill(),
         record_high=record * 1.01,
         is_record_close=pl.col("close") == record,
+        record_is_censored=pl.lit(False),
         drawdown=pl.col("close") / record - 1,
         drawdown_from_high=pl.col("close") / (record * 1.01) - 1,
         sessions_since_record=pl.lit(0),
@@ -210,6 +241,37 @@ def _episodes(days: list[date]) -> pl.DataFrame:
             "outcome": ["follower_recovered", "open"],
             "sessions": [40, 12],
         }
+    )
+
+
+def _lag(days: list[date]) -> pl.DataFrame:
+    lives = [(days[20:60], 4, "follower_recovered"), (days[-12:], 5, "open")]
+    return pl.concat(
+        pl.DataFrame(
+            {
+                "session": life,
+                "outcome": ["open"] * (len(life) - 1) + [outcome],
+                "sessions": range(1, len(life) + 1),
+                "coupled_return": [0.01 * n for n in range(len(life))],
+            }
+        ).with_columns(
+            leader=pl.lit("^RUT"),
+            follower=pl.lit("BTC-USD"),
+            start_session=pl.lit(life[0]),
+            leader_record_closes=pl.min_horizontal("sessions", pl.lit(records)).cast(pl.Int64),
+            follower_max_drawdown=pl.lit(-0.33),
+            leader_return=pl.lit(0.04),
+            follower_return=pl.lit(-0.06),
+            explained_share=pl.lit(0.1),
+            earlier_ended=pl.lit(number),
+            earlier_recovered=pl.lit(number),
+            earlier_shorter=pl.lit(0),
+            earlier_longest_sessions=pl.lit(40 * number),
+            earlier_median_sessions=pl.lit(40.0 if number else None, dtype=pl.Float64),
+            others_open=pl.lit(0),
+            outlasting_share=pl.lit(1.0 if number else None, dtype=pl.Float64),
+        )
+        for number, (life, records, outcome) in enumerate(lives)
     )
 
 
@@ -276,6 +338,7 @@ def _freshness(as_of: date) -> pl.DataFrame:
             "is_stale": [False, False, True],
             "revisions_30d": [0, 0, 2],
             "rows": [4000, 9000, 900],
+            "rows_without_close": [0, 0, 0],
             "required": [True, True, False],
             "dependants": [PAIR, PAIR, "fed_liquidity.bills_usd_bn"],
         }

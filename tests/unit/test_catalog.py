@@ -101,3 +101,22 @@ def test_a_typo_is_named_with_its_line(tmp_path: Path, old: str, new: str, said:
         if word.strip(":,").isdigit()
     ]
     assert any(abs(line - wrong) <= 3 for line in named), (named, wrong)
+
+
+@pytest.mark.parametrize(
+    ("asset", "benchmark", "said"),
+    [
+        ("GLD", "GLD", "holds GLD against itself; name another benchmark"),
+        ("^RUT", "BTC-USD", "pair ^RUT/BTC-USD is there the other way round; keep one of the two"),
+        ("BTC-USD", "^RUT", "pair BTC-USD/^RUT is there twice; keep one entry"),
+    ],
+)
+def test_a_pair_that_says_nothing_new_is_refused_with_its_line(
+    tmp_path: Path, asset: str, benchmark: str, said: str
+) -> None:
+    path = tmp_path / "catalog.toml"
+    path.write_text(f'{TEXT}\n[[pair]]\nasset = "{asset}"\nbenchmark = "{benchmark}"\n')
+    with pytest.raises(CatalogError) as error:
+        load_catalog(path)
+    assert said in str(error.value)
+    assert f"line {TEXT.count(chr(10)) + 2}:" in str(error.value)

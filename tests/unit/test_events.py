@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant.bootstrap import resampled_days
 from quant.events import (
     circular_shift_test,
     effective_hits,
@@ -13,7 +14,6 @@ from quant.events import (
     hit_rate_interval,
     independent_events,
     quiet_sessions,
-    resampled_days,
     sessions_to_next,
     within,
 )
@@ -114,13 +114,6 @@ def test_too_few_events_give_no_p_value() -> None:
     outcomes, _ = study(1)
     test = circular_shift_test(outcomes, np.arange(120) < 2)
     assert np.isnan(test.p_value).all() and np.isnan(test.p_value_family)
-
-
-def test_resampled_days_are_whole_samples_and_the_same_for_the_same_seed() -> None:
-    days = resampled_days(200, 21, 50, seed=1)
-    assert days.shape == (50, 200)
-    assert (days.sum(axis=1) == 200).all()
-    assert np.array_equal(days, resampled_days(200, 21, 50, seed=1))
 
 
 @settings(max_examples=20)

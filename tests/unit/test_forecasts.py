@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from quant.events import resampled_days
+from quant.bootstrap import resampled_days
 from quant.forecasts import Forecasts, catch_up, known_base_rate, random_walk_probability, walk_forward
 from quant.scoring import brier_losses, calibration_slope, skill, skill_interval
 

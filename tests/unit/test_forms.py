@@ -6,33 +6,31 @@ from pathlib import Path
 import pytest
 
 from assets.catalog import Catalog
-from pipelines.build import chosen_horizon
-from pipelines.orchestration.launchpad import chosen_entries, chosen_settings
+from pipelines.orchestration.launchpad import chosen_entries
+from pipelines.orchestration.other_source import OtherSource
+from pipelines.orchestration.resources import chosen_days, chosen_horizon
 from pipelines.settings import Settings, SettingsError
 from pipelines.sources.sample import SampleUpstream
 
 CONFIGURED = Settings(source="live", home=Path("/h"))
 
 
-def test_an_untouched_form_is_the_settings() -> None:
-    assert chosen_settings(CONFIGURED, {"source": "live", "files": "", "as_of": ""}) == CONFIGURED
-
-
-def test_another_source_has_a_home_of_its_own_and_an_as_of_date_a_tree_in_it() -> None:
-    chosen = chosen_settings(CONFIGURED, {"source": "sample", "files": "", "as_of": "2025-12-12"})
-    assert (chosen.source, chosen.tree) == ("sample", Path("/h/sample/as_of/2025-12-12"))
+def test_another_source_has_a_home_of_its_own() -> None:
+    chosen = OtherSource.chosen(CONFIGURED, "sample", "")
+    assert (chosen.source, chosen.home) == ("sample", Path("/h/sample"))
 
 
 @pytest.mark.parametrize(
-    ("form", "said"),
+    ("source", "files", "said"),
     [
-        ({"source": "live", "files": "", "as_of": "12/12/2025"}, "as_of is '12/12/2025'; write an ISO date"),
-        ({"source": "files", "files": "", "as_of": ""}, "set files to one with prices.parquet"),
+        ("live", "", "source is live, which is the configured one; launch the job nightly for it"),
+        ("files", "", "set files to one with prices.parquet"),
+        ("files", "/nowhere", "/nowhere/prices.parquet does not exist; set files to a folder that has it"),
     ],
 )
-def test_a_wrong_field_is_named_with_its_remedy(form: dict[str, str], said: str) -> None:
+def test_a_wrong_field_is_named_with_its_remedy(source: str, files: str, said: str) -> None:
     with pytest.raises(SettingsError) as error:
-        chosen_settings(CONFIGURED, form)
+        OtherSource.chosen(CONFIGURED, source, files)
     assert said in str(error.value)
 
 
@@ -41,15 +39,21 @@ def test_a_day_that_has_not_come_is_refused(sample: SampleUpstream) -> None:
         chosen_horizon(date(2026, 1, 31), sample)
 
 
+def test_the_days_of_a_run_are_its_partitions() -> None:
+    assert chosen_days({"dagster/partition": "2025-12-12"}) == ["2025-12-12"]
+    tags = {"dagster/asset_partition_range_end": "2025-12-12", "dagster/asset_partition_range_start": "2025-12-08"}
+    assert chosen_days(tags) == ["2025-12-08", "2025-12-12"]
+
+
 def test_chosen_symbols_are_all_that_is_asked_for(catalog: Catalog) -> None:
     asked = chosen_entries(catalog, ["BTC-USD", "WALCL"], "ingest")
     assert [entry.id for entry in asked.fetched()] == ["BTC-USD", "WALCL"]
     assert asked.pair == catalog.pair
 
 
-def test_an_unknown_symbol_is_named_with_the_nearest_one(catalog: Catalog) -> None:
-    with pytest.raises(SettingsError, match=r"BTCUSD \(close to BTC-USD\), which assets/catalog.toml does not have"):
-        chosen_entries(catalog, ["BTCUSD"], "ingest")
+def test_a_symbol_that_the_runs_catalog_lacks_is_named(catalog: Catalog) -> None:
+    with pytest.raises(SettingsError, match="symbols names GLD, which the catalog of this run does not have"):
+        chosen_entries(catalog.only(["BTC-USD"]), ["GLD"], "ingest")
 
 
 def test_symbols_are_for_ingestion_alone(catalog: Catalog) -> None:

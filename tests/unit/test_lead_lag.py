@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quant.lead_lag import LeadLag, lead_lag
+from quant.lead_lag import LagCorrelations, lead_lag
 from quant.null_markets import null_pair
 
 compiled = settings(deadline=None, max_examples=40)  # the first call compiles
@@ -17,7 +17,7 @@ def pair(seed: int, days: int = 150) -> tuple[np.ndarray, np.ndarray]:
     return x, 0.4 * x + y
 
 
-def correlations(x: np.ndarray, y: np.ndarray) -> LeadLag:
+def correlations(x: np.ndarray, y: np.ndarray) -> LagCorrelations:
     return lead_lag(x, y, 4, np.random.default_rng(0), draws=19)
 
 

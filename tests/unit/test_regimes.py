@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from benchmarks import known_markets
 from quant import copula, margins, regimes
 from quant.regimes import Dynamics, FilterState, RegimeParameters, Spell, classify, filter_regimes, spells
 
@@ -244,40 +241,23 @@ def test_ranks_are_uniform_when_the_model_holds() -> None:
         assert stats.kstest(column, "uniform").pvalue > 0.01
 
 
-def known_truth_suite() -> ModuleType:
-    """The Monte-Carlo suite lives beside the repository, not in it."""
-    for folder in Path(__file__).resolve().parents:
-        path = folder / "shared" / "eval" / "regime_suite.py"
-        if path.exists():
-            spec = importlib.util.spec_from_file_location("regime_suite", path)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules["regime_suite"] = module
-            spec.loader.exec_module(module)
-            return module
-    pytest.skip("known-truth suite shared/eval/regime_suite.py not found beside the repository")
-
-
 @pytest.mark.parametrize("scenario", ["switch", "gcop"])
 def test_known_truth_is_nearly_as_well_found_as_by_an_oracle(scenario: str) -> None:
-    suite = known_truth_suite()
-    market = suite.simulate(scenario, 8, salt="unit-test")
-    oracle = suite.oracle_probs(market)
+    market = known_markets.simulate(scenario, 8, salt="unit-test")
+    oracle = known_markets.oracle_probs(market)
     oracle_labels = np.array([regimes.label_with_hysteresis(p) for p in oracle])
     ours = [classify(r.copy()) for r in market["returns"]]
-    score = suite.score(np.array([a for a, _ in ours]), market["labels"], np.array([p for _, p in ours]))
-    best = suite.score(oracle_labels, market["labels"], oracle)
+    score = known_markets.score(np.array([a for a, _ in ours]), market["labels"], np.array([p for _, p in ours]))
+    best = known_markets.score(oracle_labels, market["labels"], oracle)
     assert score["accuracy"] / best["accuracy"] > 0.95
     assert score["false_per_year"] < 2.8
     assert score["log_loss"] - best["log_loss"] < 0.08
 
 
 def test_known_truth_without_changes_is_believed_to_stay() -> None:
-    suite = known_truth_suite()
-    market = suite.simulate("null", 8, salt="unit-test")
+    market = known_markets.simulate("null", 8, salt="unit-test")
     ours = [classify(r.copy()) for r in market["returns"]]
-    score = suite.score(np.array([a for a, _ in ours]), market["labels"], np.array([p for _, p in ours]))
-    best = suite.score(market["labels"], market["labels"], suite.oracle_probs(market))
+    score = known_markets.score(np.array([a for a, _ in ours]), market["labels"], np.array([p for _, p in ours]))
+    best = known_markets.score(market["labels"], market["labels"], known_markets.oracle_probs(market))
     assert score["false_per_year"] < 0.6
     assert score["log_loss"] - best["log_loss"] < 0.08

@@ -2,32 +2,26 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from statsmodels.api import OLS, add_constant
 
 from quant.regression import hac_slope
 
 
-def newey_west(y: np.ndarray, x: np.ndarray, lags: int) -> float:
-    """The standard error of the slope, from the textbook."""
-    design = np.column_stack([np.ones_like(x), x])
-    inverse = np.linalg.inv(design.T @ design)
-    scores = design * (y - design @ (inverse @ design.T @ y))[:, None]
-    meat = scores.T @ scores
-    for lag in range(1, lags + 1):
-        cross = scores[lag:].T @ scores[:-lag]
-        meat += (1 - lag / (lags + 1)) * (cross + cross.T)
-    return float(np.sqrt((inverse @ meat @ inverse)[1, 1] * len(y) / (len(y) - 2)))
-
-
-def test_slope_and_standard_error_agree_with_the_textbook() -> None:
-    rng = np.random.default_rng(3)
-    x = rng.standard_normal(500)
-    y = 0.5 - 2 * x + np.convolve(rng.standard_normal(503), np.ones(4), "valid")
+@pytest.mark.parametrize("observations", [30, 99, 500, 9000])
+def test_every_figure_agrees_with_statsmodels(observations: int) -> None:
+    rng = np.random.default_rng(observations)
+    x = 3 + rng.standard_normal(observations)
+    y = 0.5 - 0.2 * x + np.convolve(rng.standard_normal(observations + 3), np.ones(4), "valid")
     found = hac_slope(y, x)
     assert found is not None
-    assert found.beta == pytest.approx(np.polyfit(x, y, 1)[0])
-    assert found.standard_error == pytest.approx(newey_west(y, x, found.lags))
-    assert found.ci95_low < found.beta < found.ci95_high
-    assert found.lags == 5
+    fitted = OLS(y, add_constant(x)).fit(
+        cov_type="HAC", cov_kwds={"maxlags": found.lags, "use_correction": True}, use_t=True
+    )
+    low, high = fitted.conf_int(0.05)[1]
+    expected = (fitted.params[1], fitted.bse[1], fitted.tvalues[1], fitted.pvalues[1], low, high)
+    ours = (found.beta, found.standard_error, found.t_statistic, found.p_value, found.ci95_low, found.ci95_high)
+    assert ours == pytest.approx(expected, rel=1e-9)
+    assert found.observations == observations
 
 
 def test_rows_without_a_value_are_left_out() -> None:

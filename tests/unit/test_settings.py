@@ -35,5 +35,39 @@ def test_a_wrong_value_is_named_with_its_remedy(environ: dict[str, str], said: s
 
 
 def test_the_key_is_never_printed() -> None:
-    settings = Settings.from_env({"FRED_API_KEY": "0123456789abcdef"})
+    settings = Settings.from_env({"FRED_API_KEY": "0123456789abcdef0123456789abcdef"})
     assert "0123456789abcdef" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("around", ["{}", " {}", "{}\n", "\t{}  ", '"{}"', "' {} '"])
+def test_blanks_and_quotes_around_the_key_are_stripped(around: str) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    settings = Settings.from_env({"FRED_API_KEY": around.format(key)})
+    assert settings.fred_api_key is not None
+    assert settings.fred_api_key.get_secret_value() == key
+
+
+@pytest.mark.parametrize(
+    "key", ["0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef 123456789abcdef"]
+)
+def test_what_is_no_key_is_told_without_showing_it(key: str) -> None:
+    with pytest.raises(SettingsError, match="FRED_API_KEY is not 32 lower-case letters and digits") as caught:
+        Settings.from_env({"FRED_API_KEY": key})
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "   ", "''"])
+def test_an_empty_key_is_no_key(key: str) -> None:
+    assert Settings.from_env({"FRED_API_KEY": key}).fred_api_key is None
+
+
+@pytest.mark.parametrize("name", ["que?ry", "back\\slash"])
+def test_a_home_that_duckdb_cannot_open_is_refused_in_one_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="DuckDB cannot open files below"):
+        Settings.from_env({"RECOUPLE_HOME": str(tmp_path / name)})
+
+
+def test_a_home_is_named_as_the_file_system_names_it(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    for place in ("link", "elsewhere/../real"):
+        assert Settings.from_env({"RECOUPLE_HOME": str(tmp_path / place)}).home == tmp_path / "real"

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from tests.upstream.services import FakeClock
 
-QUICK = Policy(timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0)
+QUICK = RetryPolicy(
+    timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0
+)
 
 NIGHTS = [
     ("timelapse_AAPL_01_20250815_1735Z_open", datetime(2025, 8, 15, 17, 58, tzinfo=UTC)),
@@ -32,7 +34,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def policy() -> Policy:
+def policy() -> RetryPolicy:
     return QUICK
 
 

@@ -20,7 +20,7 @@ from assets.catalog import Catalog, Series, load_catalog
 from assets.reference.fomc_calendar import load_fomc_calendar
 from pipelines.cli.runs import RunReport, run_job
 from pipelines.settings import Settings
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from pipelines.sources.live import LiveConfig, LiveUpstream
 from tests.upstream.loopback import Loopback, loopback
 from tests.upstream.services import (
@@ -37,7 +37,9 @@ from tests.upstream.services import (
 
 FIRST_DAY = date(2026, 2, 2)
 FIRST_NIGHT = datetime(2026, 9, 2, 2, 45, tzinfo=UTC)  # 22:45 in New York on the first of September
-POLICY = Policy(timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0)
+POLICY = RetryPolicy(
+    timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0
+)
 KEY = "5ec4e7f0a1b2c3d4e5f60718293a4b5c"
 
 _STEP = {"calendar_day": 1, "business_day": 1, "weekly_wednesday": 7, "weekly_friday": 7, "monthly": 30}

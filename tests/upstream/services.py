@@ -16,6 +16,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 from zoneinfo import ZoneInfo
 
+from assets.catalog import load_catalog
 from pipelines.sources.yahoo import sessions_between
 from tests.upstream.loopback import HTML, Answer, Request, Service
 
@@ -50,6 +51,15 @@ class FakeClock:
 
 
 # ------------------------------------------------------------------ Yahoo
+def _instrument(symbol: str) -> str:
+    """What Yahoo calls it, told from its notation."""
+    if symbol.endswith("-USD"):
+        return "CRYPTOCURRENCY"
+    if symbol.endswith(("=F", ".CBT")):
+        return "FUTURE"
+    return "INDEX" if symbol.startswith("^") or symbol.endswith(".NYB") else "ETF"
+
+
 @dataclass
 class YahooWorld:
     """Bars of any symbol from `first_day` on, made by a formula; the newest one is live while its day is open.
@@ -121,7 +131,7 @@ class YahooWorld:
         meta = {
             "currency": "USD",
             "symbol": symbol,
-            "instrumentType": "CRYPTOCURRENCY" if crypto else "INDEX",
+            "instrumentType": _instrument(symbol),
             "exchangeTimezoneName": "UTC" if crypto else "America/New_York",
             "timezone": "UTC" if crypto else "EST",
             "gmtoffset": 0,
@@ -168,14 +178,41 @@ class YahooWorld:
 
 
 # ------------------------------------------------------------------ FRED
+def _as_expected(series: str) -> dict[str, str]:
+    """Unit, frequency and adjustment of a catalog series, in FRED's words; nothing for another one."""
+    entry = next((s for s in load_catalog().series if s.id == series), None)
+    if entry is None:
+        return {}
+    adjusted = "adjusted" if entry.seasonally_adjusted else "not_adjusted"
+    words = {
+        "usd_mn": "Millions of U.S. Dollars",
+        "usd_bn": "Billions of US Dollars" if series == "RRPONTSYD" else "Billions of Dollars",
+        "percent": "Percent",
+        "index_points": "Index",
+        "calendar_day": "Daily, 7-Day",
+        "business_day": "Daily, Close" if series == "VIXCLS" else "Daily",
+        "weekly_wednesday": "Weekly, As of Wednesday" if series == "WALCL" else "Weekly, Ending Wednesday",
+        "weekly_friday": "Weekly, Ending Friday",
+        "monthly": "Monthly",
+        "adjusted": "Seasonally Adjusted",
+        "not_adjusted": "Not Seasonally Adjusted",
+    }
+    said = {"units": entry.unit, "frequency": entry.frequency, "seasonal_adjustment": adjusted}
+    return {name: words[value] for name, value in said.items()}
+
+
 @dataclass
 class FredWorld:
-    """Series as (date, first public day, value) triples, value None where withdrawn; keyed API and keyless CSV."""
+    """Series as (date, first public day, value) triples, value None where withdrawn; keyed API and keyless CSV.
+
+    described: what a series says of itself where it is not what the catalog expects.
+    """
 
     key: str = "abcdef0123456789abcdef0123456789"
     vintages: dict[str, list[tuple[date, date, float | None]]] = field(default_factory=dict)
     clock: FakeClock | None = None
     row_limit: int = 100_000
+    described: dict[str, dict[str, str]] = field(default_factory=dict)
     vintage_limit: int = 2_000
 
     def services(self) -> dict[str, Service]:
@@ -192,7 +229,8 @@ class FredWorld:
             return _xml(f'<vintage_dates count="{len(self._vintage_dates(series))}">{dates}</vintage_dates>')
         if request.path.endswith("/series/observations"):
             return self._observations(series, request.query)
-        return _xml(f'<seriess><series id="{series}" title="A series"/></seriess>')
+        said = {"id": series, "title": "A series", **_as_expected(series), **self.described.get(series, {})}
+        return _xml(f"<seriess><series {' '.join(f'{k}={quoteattr(v)}' for k, v in said.items())}/></seriess>")
 
     def graph(self, request: Request) -> Answer:
         series = request.query.get("id", "")

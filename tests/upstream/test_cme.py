@@ -13,7 +13,7 @@ from assets.catalog import load_catalog
 from assets.contracts.raw import FuturesSettlements, PriceBars
 from pipelines.sources.cme import read_settlements
 from pipelines.sources.errors import SourceError
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from pipelines.sources.live import LiveConfig, LiveUpstream
 from pipelines.sources.yahoo import newest_settled_session
 from tests.upstream.conftest import Recordings
@@ -58,7 +58,7 @@ def test_another_page_or_day_is_an_error(body: str) -> None:
 
 @pytest.mark.parametrize("reachable", [True, False])
 def test_contracts_unknown_to_yahoo_come_from_cme_or_end_the_path(
-    tmp_path: Path, clock: FakeClock, policy: Policy, reachable: bool
+    tmp_path: Path, clock: FakeClock, policy: RetryPolicy, reachable: bool
 ) -> None:
     yahoo = YahooWorld(clock, date(2026, 11, 2), unknown={"ZQH28.CBT", "ZQJ28.CBT"})
 

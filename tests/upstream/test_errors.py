@@ -9,7 +9,7 @@ import pytest
 
 from assets.framework.errors import KnownFault
 from pipelines.sources.errors import RateLimited, ServiceDown, SourceError, UnknownSeries
-from pipelines.sources.http import Pace, Patience, Policy, retry_after_seconds
+from pipelines.sources.http import Pace, Patience, RetryPolicy, retry_after_seconds
 from tests.upstream.services import FakeClock
 
 
@@ -46,7 +46,7 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, seconds
 
 
 def test_waits_grow_with_jitter_and_stay_bounded(clock: FakeClock) -> None:
-    policy = Policy(tries=9, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=1000.0)
+    policy = RetryPolicy(tries=9, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=1000.0)
 
     def down() -> None:
         raise ServiceDown("FRED", "X", "HTTP 500", status=500)
@@ -68,7 +68,7 @@ def test_an_error_another_try_cannot_help_is_not_tried_again(clock: FakeClock) -
         raise UnknownSeries("FRED", "X", "unknown series")
 
     with pytest.raises(SourceError):
-        Patience(Policy(), clock).call(unknown)
+        Patience(RetryPolicy(), clock).call(unknown)
     assert (calls, clock.pauses) == ([1], [])
 
 

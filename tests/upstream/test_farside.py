@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from assets.contracts.raw import FundFlows
+from pipelines.sources.errors import Malformed
 from pipelines.sources.farside import Farside, read_table
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from tests.upstream.loopback import Loopback, Request, answering, loopback
 from tests.upstream.services import FARSIDE, FakeClock, FarsideWorld
 
@@ -28,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def farside(server: Loopback, clock: FakeClock, policy: Policy) -> Farside:
+def farside(server: Loopback, clock: FakeClock, policy: RetryPolicy) -> Farside:
     return Farside(policy, clock, base_url=server.url(FARSIDE))
 
 
@@ -73,3 +74,51 @@ def test_tickers_may_stand_under_their_issuers() -> None:
     cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     flows = read_table(f"<html><table>{cells}</table></html>").select("fund", "net_flow_usd_mn").rows()
     assert dict(flows) == {"IBIT": 111.7, "FBTC": 227.0, "TOTAL": 338.7}
+
+
+# ------------------------------------------------------------------ columns by their headings
+def table(*rows: tuple[str, ...]) -> str:
+    cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<html><table>{cells}</table></html>"
+
+
+def flows(page: str) -> dict[str, float]:
+    return dict(read_table(page).select("fund", "net_flow_usd_mn").rows())
+
+
+def test_the_total_is_the_column_that_says_so_wherever_it_stands() -> None:
+    moved = table(("Date", "Total", "FBTC", "IBIT"), ("19 Nov 2026", "7.5", "(2.5)", "10.0"))
+    assert flows(moved) == {"TOTAL": 7.5, "FBTC": -2.5, "IBIT": 10.0}
+    added = table(("Date", "IBIT", "Total", "NEWF"), ("19 Nov 2026", "10.0", "11.0", "1.0"))
+    assert flows(added) == {"IBIT": 10.0, "TOTAL": 11.0, "NEWF": 1.0}
+
+
+@pytest.mark.parametrize("printed", ["(2.5)", "-2.5", "\u22122.5", "\u2212$2.5", "($2.5)", "$-2.5"])
+def test_a_minus_and_a_dollar_sign_are_part_of_a_number(printed: str) -> None:
+    assert flows(table(("Date", "IBIT", "FBTC", "Total"), ("19 Nov 2026", "$1,010.0", printed, "1,007.5"))) == {
+        "IBIT": 1010.0, "FBTC": -2.5, "TOTAL": 1007.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("heading", "reason"),
+    [
+        (("Date", "IBIT", "FBTC", "GBTC"), "0 columns say that they are the total"),
+        (("Date", "IBIT", "Total", "Total"), "2 columns say that they are the total"),
+        (("Date", "IBIT", "IBIT", "Total"), "two columns are headed IBIT"),
+    ],
+)
+def test_a_table_whose_headings_do_not_tell_is_refused(heading: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(Malformed, match=reason):
+        read_table(table(heading, ("19 Nov 2026", "1.0", "2.0", "3.0")))
+
+
+def test_columns_that_do_not_add_up_to_the_total_are_not_what_their_headings_say() -> None:
+    days = [(f"{n} Nov 2026", "10.0", "7.5", "(2.5)") for n in (17, 18, 19)]
+    with pytest.raises(Malformed, match="on 3 of 3 days the funds do not add up to the total"):
+        read_table(table(("Date", "IBIT", "FBTC", "Total"), *days))
+
+
+def test_one_day_that_does_not_add_up_is_kept_for_the_cross_check() -> None:
+    days = [(f"{n} Nov 2026", "10.0", "(2.5)", "7.5") for n in (17, 18)] + [("19 Nov 2026", "10.0", "(2.5)", "9.0")]
+    assert read_table(table(("Date", "IBIT", "FBTC", "Total"), *days)).height == 9

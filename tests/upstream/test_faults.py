@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from assets.catalog import Series, Symbol, load_catalog
 from assets.upstream import Fetched
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from pipelines.sources.live import LiveConfig, LiveUpstream
 from pipelines.sources.yahoo import sessions_between
 from tests.upstream.loopback import (
@@ -220,7 +220,7 @@ class World:
     server: Loopback
     clock: FakeClock
     folder: Path
-    policy: Policy  # a test of hanging shortens its timeout
+    policy: RetryPolicy  # a test of hanging shortens its timeout
     fred: FredWorld
     desk: NyFedWorld
     yahoo: YahooWorld
@@ -247,7 +247,7 @@ def weekly(first: date, count: int) -> list[tuple[date, date, float | None]]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, clock: FakeClock, policy: Policy) -> Iterator[World]:
+def world(tmp_path: Path, clock: FakeClock, policy: RetryPolicy) -> Iterator[World]:
     yahoo = YahooWorld(clock, first_day=date(2026, 10, 1))
     fred = FredWorld(clock=clock)
     fred.vintages = {
@@ -583,6 +583,7 @@ def test_after_the_first_night_each_symbol_and_series_costs_one_request(world: W
         macro = upstream.macro_observations(CATALOG.series, stored)
         assert prices.missing == macro.missing == ()
     assert all(world.server.count(f"chart/{s.id}?") == 1 for s in CATALOG.symbol)
-    assert all(world.server.count(f"series_id={s.id}&") == 1 for s in FREDS)
+    assert all(world.server.count(f"/series?series_id={s.id}&") == 1 for s in FREDS)  # who it says it is
+    assert all(world.server.count(f"/series/observations?series_id={s.id}&") == 1 for s in FREDS)
     assert world.server.count(NYFED) == len(DESKS)
-    assert world.server.count() <= len(CATALOG.symbol) + len(CATALOG.series) + 2
+    assert world.server.count() <= len(CATALOG.symbol) + len(CATALOG.series) + len(FREDS) + 2

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from assets.catalog import Series
+from assets.catalog import Series, load_catalog
 from assets.upstream import Fetched
 from pipelines.sources import fred as module
 from pipelines.sources.errors import (
@@ -28,7 +28,7 @@ from pipelines.sources.errors import (
     Unreachable,
 )
 from pipelines.sources.fred import Fred, days_back, join_vintages, read_csv
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from tests.upstream.conftest import Recordings
 from tests.upstream.loopback import CUT, DROP, HTML_200, Answer, Fault, Loopback, answering, loopback, status
 from tests.upstream.services import FRED, GRAPH, FakeClock, FredWorld
@@ -46,7 +46,7 @@ def series(name: str, *, revised: bool = False, frequency: str = "monthly") -> S
 class Office:
     """A FRED on loopback and the source that asks it."""
 
-    def __init__(self, server: Loopback, world: FredWorld, clock: FakeClock, policy: Policy) -> None:
+    def __init__(self, server: Loopback, world: FredWorld, clock: FakeClock, policy: RetryPolicy) -> None:
         self.server, self.world, self.clock, self.policy = server, world, clock, policy
 
     def source(self, key: str | None = KEY) -> Fred:
@@ -60,7 +60,7 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path, clock: FakeClock, policy: Policy) -> Iterator[Office]:
+def office(tmp_path: Path, clock: FakeClock, policy: RetryPolicy) -> Iterator[Office]:
     world = FredWorld(key=KEY, clock=clock)
     with loopback(world.services(), tmp_path) as server:
         yield Office(server, world, clock, policy)
@@ -116,7 +116,7 @@ def test_a_later_night_brings_the_new_vintages_in_one_request(office: Office) ->
     rows = office.ask(series("X", revised=True, frequency="weekly_wednesday"), stored=date(2026, 10, 1)).rows
     since = date(2026, 10, 1) - timedelta(weeks=5)
     assert triples(rows) == [row for row in everything if since < row[1] <= office.clock.now().date()]
-    assert office.server.count() == 1
+    assert office.server.count("/series/observations") == 1
 
 
 def test_nights_appended_to_each_other_equal_one_whole_history(office: Office) -> None:
@@ -213,7 +213,8 @@ def test_recorded_documents_are_read(
     office: Office, recordings: Recordings, name: str, id: str, observations: int
 ) -> None:
     body = recordings.body(f"fred/{name}.json")
-    office.server.services[FRED] = lambda request: Answer(body, content_type="text/xml")
+    office.world.vintages[id] = []
+    office.server.script.fail("/series/observations", answering(body, "text/xml"))
     rows = office.ask(series(id)).rows
     assert rows.height == observations
     assert rows["value"].null_count() == 0
@@ -357,8 +358,61 @@ def test_no_object_with_the_key_in_its_address_outlives_a_failure(office: Office
     assert kept == []
 
 
-def test_an_unreachable_fred_is_told_without_the_key(clock: FakeClock, policy: Policy) -> None:
+def test_an_unreachable_fred_is_told_without_the_key(clock: FakeClock, policy: RetryPolicy) -> None:
     source = Fred(policy, clock, key=SecretStr(KEY), base_url="http://127.0.0.1:9/fred")
     (missing,) = source.macro_observations([series("X")], {}).missing
     assert "could not be reached" in missing.reason
     assert KEY not in str(missing)
+
+
+# ------------------------------------------------------------------ who a series says it is
+CATALOG = load_catalog()
+
+
+def published(office: Office, name: str, **said: str) -> Series:
+    """A catalog series with observations on FRED, described as given."""
+    office.world.vintages[name] = [(date(2026, 11, 18), date(2026, 11, 19), 953.6)]
+    office.world.described[name] = said
+    return next(s for s in CATALOG.series if s.id == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "reason"),
+    [
+        ("WTREGEN", {"units": "Billions of U.S. Dollars"}, "values in Billions of U.S. Dollars where Millions of U.S."),
+        ("RRPONTSYD", {"units": "Millions of Dollars"}, "values in Millions of Dollars where Billions of U.S. Dollars"),
+        ("DFF", {"units": "Basis Points"}, "values in Basis Points where Percent belongs"),
+        ("NFCI", {"frequency": "Monthly"}, "observations of frequency Monthly where Weekly, Friday belongs"),
+        ("WALCL", {"frequency": "Weekly, Ending Friday"}, "frequency Weekly, Ending Friday where Weekly, Wednesday"),
+        ("M2SL", {"seasonal_adjustment": "Not Seasonally Adjusted"}, "Not Seasonally Adjusted where Seasonally Adj"),
+        ("WALCL", {"id": "WSHOMCB"}, "the series WSHOMCB where WALCL belongs"),
+    ],
+)
+def test_a_series_in_another_unit_frequency_or_adjustment_is_refused_by_name(
+    office: Office, name: str, said: dict[str, str], reason: str
+) -> None:
+    fetched = office.ask(published(office, name, **said))
+    assert fetched.rows.is_empty()
+    (missing,) = fetched.missing
+    assert missing.id == name
+    assert reason in missing.reason
+    assert "assets/catalog.toml" in missing.remedy
+    assert office.server.count("/series/observations") == 0
+
+
+@pytest.mark.parametrize("units", ["Millions of U.S. Dollars", "Millions of US Dollars", "Mil. of U.S. $"])
+def test_a_unit_may_be_worded_in_another_way(office: Office, units: str) -> None:
+    fetched = office.ask(published(office, "WTREGEN", units=units))
+    assert (fetched.missing, fetched.notes, fetched.rows.height) == ((), (), 1)
+
+
+def test_every_series_of_the_catalog_is_recognised(office: Office) -> None:
+    wanted = [published(office, s.id) for s in CATALOG.series if s.source == "fred"]
+    fetched = office.source().macro_observations(wanted, {})
+    assert (fetched.missing, fetched.notes, fetched.rows.height) == ((), (), len(wanted))
+
+
+def test_a_series_that_says_nothing_of_itself_is_taken_and_noted(office: Office) -> None:
+    office.world.vintages["X"] = [(date(2026, 11, 18), date(2026, 11, 19), 1.0)]
+    (note,) = office.ask(series("X")).notes
+    assert "does not say its unit (Billions of U.S. Dollars is taken for granted), frequency (Monthly" in note.text

@@ -22,7 +22,7 @@ from assets.contracts.raw import (
     TreasuryOperations,
 )
 from assets.upstream import Fetched, Upstream
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from pipelines.sources.live import LiveConfig, LiveUpstream
 from pipelines.sources.yahoo import sessions_between
 from tests.upstream.loopback import FAULTS, Loopback, loopback
@@ -134,17 +134,17 @@ def series_of(fetched: Fetched) -> list[str]:
 
 
 def test_each_series_is_asked_of_its_source_only(
-    services: Services, server: Loopback, tmp_path: Path, policy: Policy
+    services: Services, server: Loopback, tmp_path: Path, policy: RetryPolicy
 ) -> None:
     asked = [s for s in CATALOG.series if s.id in ("EFFR", "WALCL", "SOMA_BILLS", "DFF")]
     fetched = on_loopback(services, server, tmp_path, policy).macro_observations(asked, {})
     assert fetched.missing == ()
     assert series_of(fetched) == ["DFF", "WALCL", "EFFR", "SOMA_BILLS"]  # FRED's first, each source's in order
-    assert [server.count(host) for host in (FRED, NYFED)] == [2, 2]
+    assert [server.count(part) for part in ("/series?", "/series/observations", NYFED)] == [2, 2, 2]
 
 
 def test_a_source_that_is_not_asked_has_nothing_to_say(
-    services: Services, server: Loopback, tmp_path: Path, policy: Policy
+    services: Services, server: Loopback, tmp_path: Path, policy: RetryPolicy
 ) -> None:
     upstream = on_loopback(services, server, tmp_path, policy, keyed=False)
     own, freds = ([s for s in CATALOG.series if s.id == name] for name in ("SOFR", "DFF"))
@@ -166,7 +166,7 @@ def test_the_configuration_does_not_show_the_key() -> None:
 
 
 def test_progress_is_said_per_series(
-    services: Services, server: Loopback, tmp_path: Path, policy: Policy, caplog: pytest.LogCaptureFixture
+    services: Services, server: Loopback, tmp_path: Path, policy: RetryPolicy, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="pipelines.sources")
     fetch_all(on_loopback(services, server, tmp_path, policy))
@@ -177,7 +177,7 @@ def test_progress_is_said_per_series(
 
 # ------------------------------------------------------------------ nights
 def on_loopback(
-    services: Services, server: Loopback, folder: Path, policy: Policy, *, keyed: bool = True
+    services: Services, server: Loopback, folder: Path, policy: RetryPolicy, *, keyed: bool = True
 ) -> LiveUpstream:
     config = LiveConfig(
         fred_api_key=SecretStr(services.fred.key) if keyed else None, futures_months=0, policy=policy, cache_dir=folder / "cache",
@@ -221,7 +221,7 @@ def night(upstream: LiveUpstream, store: Store) -> int:
 
 
 def live_through(
-    nights: int, services: Services, server: Loopback, folder: Path, policy: Policy, *, share: float, seed: int
+    nights: int, services: Services, server: Loopback, folder: Path, policy: RetryPolicy, *, share: float, seed: int
 ) -> tuple[Store, int]:
     store, lost = Store(), 0
     server.script.clear()
@@ -237,7 +237,7 @@ def live_through(
 
 
 def test_nights_with_faults_end_like_nights_without_once_the_services_recover(
-    services: Services, server: Loopback, tmp_path: Path, policy: Policy
+    services: Services, server: Loopback, tmp_path: Path, policy: RetryPolicy
 ) -> None:
     calm, nothing_lost = live_through(8, services, server, tmp_path, policy, share=0.0, seed=0)
     rough, lost = live_through(8, services, server, tmp_path, policy, share=0.5, seed=20261120)

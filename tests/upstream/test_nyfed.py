@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from assets.catalog import Series, load_catalog
 from assets.contracts.raw import MacroObservations, TreasuryOperations
 from pipelines.sources.errors import Malformed
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
+from pipelines.sources.identity import OtherIdentity
 from pipelines.sources.nyfed import NyFed, operations
 from tests.upstream.conftest import Recordings
 from tests.upstream.loopback import Answer, Loopback, Request, answering, loopback
@@ -38,7 +40,7 @@ def server(tmp_path: Path) -> Iterator[Loopback]:
 
 
 @pytest.fixture
-def desk(server: Loopback, clock: FakeClock, policy: Policy) -> NyFed:
+def desk(server: Loopback, clock: FakeClock, policy: RetryPolicy) -> NyFed:
     return NyFed(policy, clock, base_url=server.url(NYFED, "/api"))
 
 
@@ -157,10 +159,10 @@ def test_a_window_without_any_observation_is_noted(server: Loopback, desk: NyFed
 
 
 def test_a_new_york_fed_that_hangs_costs_two_minutes_in_all(server: Loopback, clock: FakeClock) -> None:
-    desk = NyFed(Policy(), clock, base_url=server.url(NYFED, "/api"))
+    desk = NyFed(RetryPolicy(), clock, base_url=server.url(NYFED, "/api"))
 
     def silent_until_the_timeout(request: Request) -> Answer:
-        clock.sleep(Policy().timeout_seconds)
+        clock.sleep(RetryPolicy().timeout_seconds)
         return Answer("", 408)
 
     server.services[NYFED] = silent_until_the_timeout
@@ -170,3 +172,95 @@ def test_a_new_york_fed_that_hangs_costs_two_minutes_in_all(server: Loopback, cl
     ]
     assert len(missing) == 4
     assert clock.monotonic() < 130
+
+
+# ------------------------------------------------------------------ identity: ids, units, days given twice
+def accepted(*records: dict[str, object]) -> tuple[dict[str, tuple[str, float | None]], list[str]]:
+    rows, notes = operations(list(records))
+    found = {r["operation_id"]: (r["operation_type"], r["accepted_usd_bn"]) for r in rows.to_dicts()}
+    return found, [note.text for note in notes]
+
+
+def test_two_operations_under_one_id_are_a_conflict_and_no_replacement() -> None:
+    coupon = bill_purchase(31, DAY, 1.5, operationType="Outright Coupon Purchase")
+    found, (note,) = accepted(bill_purchase(31, DAY, 4.0), coupon)
+    assert found == {"OR 111926 31": ("Outright Bill Purchase", 4.0)}
+    assert "OR 111926 31 stands for two operations" in note
+    assert "Outright Coupon Purchase" in note
+
+
+def test_one_operation_with_two_amounts_is_unknown_until_one_is_newer() -> None:
+    found, (note,) = accepted(bill_purchase(31, DAY, 4.0), bill_purchase(31, DAY, 5.0))
+    assert found == {"OR 111926 31": ("Outright Bill Purchase", None)}
+    assert "a conflict" in note
+    newer = bill_purchase(31, DAY, 5.0, lastUpdated=f"{DAY} 12:00:00")
+    found, (note,) = accepted(newer, bill_purchase(31, DAY, 4.0))
+    assert found == {"OR 111926 31": ("Outright Bill Purchase", 5.0)}
+    assert "updated last" in note
+
+
+def test_the_same_record_twice_is_one() -> None:
+    assert accepted(bill_purchase(31, DAY, 4.0), bill_purchase(31, DAY, 4.0))[1] == []
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {"totalParAmtAccepted": "4000", "totalParAmtSubmitted": "36000"},
+        {"totalParAmtAccepted": "4000000000000000", "totalParAmtSubmitted": "36000000000000000"},
+        {"totalParAmtAccepted": "36000000000", "totalParAmtSubmitted": "4000000000"},
+    ],
+)
+def test_an_amount_that_cannot_be_dollars_is_unknown_and_not_small(amounts: dict[str, str]) -> None:
+    others = [bill_purchase(n, DAY, 4.0) for n in range(3)]
+    found, (note,) = accepted(*others, bill_purchase(25, DAY, 4.0, **amounts))
+    assert found["OR 111926 25"] == ("Outright Bill Purchase", None)
+    assert "OR 111926 25 of 2026-11-19" in note
+
+
+def test_amounts_in_another_unit_throughout_are_refused() -> None:
+    millions = [bill_purchase(n, DAY, 4.0, totalParAmtAccepted="4000", totalParAmtSubmitted="36000") for n in range(3)]
+    with pytest.raises(OtherIdentity, match="New York Fed treasury_operations: answered with amounts such as 36,000"):
+        operations(millions)
+
+
+def test_an_operation_in_the_other_direction_than_its_type_is_left_out_and_told() -> None:
+    found, (note,) = accepted(bill_purchase(25, DAY, 4.0, operationDirection="S"))
+    assert found == {}
+    assert "OR 111926 25" in note
+
+
+def rates(*rows: dict[str, object]) -> Answer:
+    return Answer(json.dumps({"refRates": rows}))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_revised_rate_wins_over_the_one_it_revises_whatever_their_order(
+    server: Loopback, desk: NyFed, order: int
+) -> None:
+    day = {"effectiveDate": "2026-08-31", "type": "SOFR"}
+    both = [
+        {**day, "percentRate": 3.66, "revisionIndicator": "[r]"},
+        {**day, "percentRate": 4.66, "revisionIndicator": ""},
+    ]
+    server.services[NYFED] = lambda request: rates(*both[::order])
+    assert desk.reference_rate("SOFR", DAY, DAY)["value"].to_list() == [3.66]
+
+
+def test_a_day_with_two_rates_and_no_word_which_is_revised_is_left_out(server: Loopback, desk: NyFed) -> None:
+    day = {"effectiveDate": "2026-08-31", "type": "SOFR", "revisionIndicator": ""}
+    other = {**day, "effectiveDate": "2026-09-01", "percentRate": 3.7}
+    server.services[NYFED] = lambda request: rates({**day, "percentRate": 3.66}, {**day, "percentRate": 4.66}, other)
+    assert desk.reference_rate("SOFR", DAY, DAY)["value"].to_list() == [3.7]
+
+
+def test_rates_of_another_kind_are_refused_by_name(server: Loopback, desk: NyFed) -> None:
+    server.services[NYFED] = lambda request: rates({"effectiveDate": "2026-08-31", "type": "OBFR", "percentRate": 3.6})
+    (missing,) = desk.macro_observations([wanted("EFFR")], {}).missing
+    assert "rates of OBFR where EFFR belongs" in missing.reason
+
+
+def test_holdings_that_do_not_add_up_are_left_out(server: Loopback, desk: NyFed, recordings: Recordings) -> None:
+    body = recordings.body("nyfed/soma_summary_row_2021-10-27.json").replace('"326044000000"', '"326044000"')
+    server.services[NYFED] = lambda request: Answer(body)
+    assert desk.bills_held().is_empty()

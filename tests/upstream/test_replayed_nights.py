@@ -42,7 +42,7 @@ GDP = {
 }  # fmt: skip
 PRICES: list[type[Table]] = [raw.PriceBars, core.Symbols, core.Sessions, core.DailyPrices]
 LAST_NIGHT = datetime(2024, 11, 4, 3, tzinfo=UTC)
-MACRO: list[type[Table]] = [raw.MacroObservations, core.Series, core.Sessions, core.MacroSeries]
+MACRO: list[type[Table]] = [raw.MacroObservations, core.CatalogSeries, core.Sessions, core.MacroSeries]
 
 
 class Nights:

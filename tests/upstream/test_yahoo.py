@@ -14,7 +14,7 @@ import pytest
 from assets.catalog import Symbol
 from assets.contracts.raw import PriceBars
 from assets.upstream import Fetched
-from pipelines.sources.http import Policy
+from pipelines.sources.http import RetryPolicy
 from pipelines.sources.yahoo import (
     SETTLE_MARGIN,
     Yahoo,
@@ -45,7 +45,7 @@ RUT, BTC, SPY = symbol("^RUT"), symbol("BTC-USD", "calendar_day", "crypto"), sym
 class Market:
     """A Yahoo on loopback and the source that asks it."""
 
-    def __init__(self, folder: Path, clock: FakeClock, policy: Policy) -> None:
+    def __init__(self, folder: Path, clock: FakeClock, policy: RetryPolicy) -> None:
         self.clock = clock
         self.world = YahooWorld(clock, first_day=date(2026, 10, 1))
         sessions_between(date(2026, 11, 1), date(2026, 11, 20))
@@ -67,7 +67,7 @@ class Market:
 
 
 @pytest.fixture
-def market(tmp_path: Path, clock: FakeClock, policy: Policy):  # type: ignore[no-untyped-def]
+def market(tmp_path: Path, clock: FakeClock, policy: RetryPolicy):  # type: ignore[no-untyped-def]
     market = Market(tmp_path, clock, policy)
     yield market
     market.server.__exit__(None, None, None)

@@ -1,0 +1,97 @@
+"""A run can be ended, or end itself in any way, and the next one starts: signals, kill -9, a taken port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.orchestration.instance import open_instance
+from pipelines.orchestration.run_processes import RunProcess, death, fail_dead_runs
+
+ROOT = Path(__file__).parents[2]
+RECOUPLE = Path(sys.executable).with_name("recouple")
+ENOUGH_S = 120
+
+
+@contextmanager
+def started(home: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in the background, its end awaited."""
+    environment = os.environ | {"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_AS_OF": ""}
+    with subprocess.Popen(
+        [RECOUPLE, *command], cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until(process: subprocess.Popen[str], said: str) -> None:
+    """Read what it says up to these words."""
+    assert process.stderr
+    assert any(said in line for line in process.stderr), f"it ended without saying {said}"
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_cancels_the_run_and_ends_in_one_sentence(tmp_path: Path, sent: signal.Signals, code: int) -> None:
+    with started(tmp_path, "nightly") as nightly:
+        until(nightly, "core.symbols")
+        nightly.send_signal(sent)
+        _, rest = nightly.communicate(timeout=ENOUGH_S)
+    assert nightly.returncode == code
+    assert "Traceback" not in rest
+    assert rest.splitlines()[-1].startswith("nightly was cancelled after")
+    with open_instance(tmp_path) as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
+
+
+def test_a_killed_nightly_gives_its_place_to_the_next_run(tmp_path: Path) -> None:
+    with started(tmp_path, "nightly") as nightly:
+        until(nightly, "core.symbols")
+        nightly.kill()
+        nightly.wait(ENOUGH_S)
+    with open_instance(tmp_path) as instance:
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.STARTED]
+        assert instance.run_launcher.supports_check_run_worker_health  # so the daemon asks for it every few seconds
+        health = instance.run_launcher.check_run_worker_health(instance.get_runs()[0])
+        assert health.status.value == "FAILED"
+        assert len(fail_dead_runs(instance)) == 1
+        assert fail_dead_runs(instance) == []
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+
+
+def test_a_run_whose_process_lives_is_left_alone() -> None:
+    run = dg.DagsterRun(job_name="nightly", tags=RunProcess.this().tags())
+    assert death(run, None) is None
+
+
+def test_a_process_of_the_same_number_is_not_the_runs() -> None:
+    mine = RunProcess.this()
+    before = RunProcess(mine.host, mine.pid, mine.begun - 3600)
+    assert "is gone" in (death(dg.DagsterRun(job_name="nightly", tags=before.tags()), None) or "")
+
+
+def test_what_runs_on_another_machine_is_not_judged() -> None:
+    elsewhere = RunProcess("elsewhere", 1, 0.0)
+    assert death(dg.DagsterRun(job_name="nightly", tags=elsewhere.tags()), None) is None
+
+
+def test_a_taken_port_ends_dev_with_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with started(tmp_path, "dev", "--port", str(port)) as dev:
+            _, said = dev.communicate(timeout=ENOUGH_S)
+    assert dev.returncode == 2
+    assert said.startswith(f"recouple: port {port} of 127.0.0.1 is taken by ")
+    assert said.count("\n") == 1
