@@ -358,7 +358,8 @@ def left_behind(move: FloatArray, step: float) -> BoolArray:
     below, above = np.append(np.nan, move[:-1]), np.append(move[1:], np.nan)
     with np.errstate(invalid="ignore"):
         both = np.minimum(np.abs(below), np.abs(above)) >= step
-        return (move == 0) & both & (np.sign(below) == np.sign(above))
+        still: BoolArray = (move == 0) & both & (np.sign(below) == np.sign(above))
+    return still
 
 
 def never_repeats(series: IntArray, value: FloatArray, judged: BoolArray, *, least: int = 50) -> list[int]:
