@@ -70,7 +70,7 @@ class FuturesSettlements(RawTable):
         limits=TRADED,
         fixed=("root", "delivery_month"),
         together=True,
-        ladder=Ladder("delivery_month", step=0.02),  # [once, on 2023-03-13 and its like]
+        ladder=Ladder("delivery_month", step=0.02),  # [once, on 2021-12-03]
     )
     contract = dy.String(primary_key=True, description="symbol at the source, for example ZQZ25.CBT")
     date = dy.Date(primary_key=True, description="exchange session")

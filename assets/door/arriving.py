@@ -6,6 +6,7 @@ Here: new values, held against the known ones with the accepted changes in them.
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import numpy as np
@@ -61,13 +62,8 @@ class Arriving:
             rest = self._frame.filter(~pl.col("_row").is_in(taken))
             found += self._of_bars(rest)
             taken |= {d.row for d in found if d.whole}
-        return (
-            found
-            + self._in_suspicious_company(self._frame, taken)
-            + self._empty(taken)
-            + self._repeating(taken)
-            + self._left_behind(taken)
-        )
+        odd = [self._empty(taken), self._repeating(taken), self._left_behind(taken)]
+        return [*found, *self._in_suspicious_company(self._frame, taken), *itertools.chain(*odd)]
 
     def _of_units(self, frame: pl.DataFrame) -> list[Doubt]:
         """New values that fit their past only by the factor that the rest of the answer is off by."""
