@@ -95,10 +95,10 @@ PIN = uv pip compile --quiet --no-header --generate-hashes --universal --python-
 PINNED = '\# Exact versions with hashes for every supported platform. Made by `make lock`; do not edit.'
 
 lock:  ## pin every requirement anew (needs uv)
-	@{ echo $(PINNED); $(PIN) --extra dev --extra explore pyproject.toml; } > .lock
+	@{ echo $(PINNED); $(PIN) --extra dev pyproject.toml; } > .lock
 	@mv .lock requirements.lock
 	@{ echo $(PINNED); \
-		$(PIN) --extra dev --extra explore --extra bench --constraint requirements.lock pyproject.toml; } > .lock
+		$(PIN) --extra dev --extra bench --constraint requirements.lock pyproject.toml; } > .lock
 	@mv .lock requirements-bench.lock
 	@for client in tests/serving/clients/*.in; do \
 		{ echo $(PINNED); $(PIN) $$client; } > .lock && mv .lock $${client%.in}.lock; done

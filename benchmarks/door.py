@@ -32,6 +32,8 @@ from assets.contracts import raw
 from assets.door.judgement import judge
 from assets.framework.contract import RawTable
 from assets.framework.rows import Rows, hold_to_contract
+from assets.framework.table import FUNCTIONS
+from assets.marts.cross_checks import cross_checks as cross_checks_asset
 from assets.raw.gaps import holes
 from assets.upstream import Upstream
 from benchmarks.figures import CONSOLE, Figure, compared
@@ -85,6 +87,7 @@ class Night:
     known: Frame
     answer: Frame
     target: str
+    others: Sequence[Source] = ()
     whole_page: bool = False
 
     def own(self) -> pl.Expr:
@@ -217,7 +220,9 @@ def sources(upstream: Upstream, catalog: Catalog) -> list[Source]:
     return [Source(s.contract, hold_to_contract(s.contract, s.rows).good, s.floats) for s in found]
 
 
-def night_of(source: Source, today: date, rng: Generator, kind: str = "") -> Night | None:
+def night_of(
+    source: Source, today: date, rng: Generator, kind: str = "", others: Sequence[Source] = ()
+) -> Night | None:
     """The evening of a day on which the table had something to say; adjusted closes come whole, like a live night's."""
     past = source.rows.filter(pl.col(source.day) < today)
     first = today - timedelta(days=LOOKBACK[source.contract.table_name()])
@@ -230,7 +235,7 @@ def night_of(source: Source, today: date, rng: Generator, kind: str = "") -> Nig
         whole = source.rows.filter(pl.col(source.series) == target, pl.col(source.day) <= today)
         window = pl.concat([window.filter(pl.col(source.series) != target), whole])
     page = source.contract in (raw.TreasuryOperations, raw.FundFlows)
-    return Night(source, today, past, window, target, page and kind not in _OF_ONE_SERIES)
+    return Night(source, today, past, window, target, others, page and kind not in _OF_ONE_SERIES)
 
 
 _OF_ONE_SERIES = ("scale", "null", "swap of series")
@@ -265,7 +270,9 @@ def outcome(night: Night, damaged: Frame) -> Outcome:
         return Outcome(matters=False, caught=False)
     rows = judge(source.contract, held, night.known, revised=_REVISED)
     known = _after(source, night.known, rows)
-    named = any(night.whole_page or f.series == night.target for f in rows.findings) or _has_a_hole(night, known, rows)
+    named = any(night.whole_page or f.series == night.target for f in rows.findings)
+    if not named and _moved(night, right, known):
+        named = _has_a_hole(night, known, rows) or bool(_breaches(night, known) - _breaches(night, right))
     return Outcome(matters=True, caught=named or not _moved(night, right, known))
 
 
@@ -288,8 +295,10 @@ def _moved(night: Night, right: Frame, found: Frame) -> bool:
     both = right.join(found, on=key, how="full", suffix="_found", nulls_equal=True, coalesce=True)
     if night.source.contract is raw.MacroObservations:  # a day that never was says what was known then
         both = both.sort("date").with_columns(pl.col(first).forward_fill())
-    gone = both.select(pl.col(first).is_null() | pl.col(first + "_found").is_null()).to_series().any()
-    if gone and night.source.contract not in (raw.MacroObservations, raw.TreasuryOperations):
+    gone = both.filter(pl.col(first).is_null() | pl.col(first + "_found").is_null())
+    if night.whole_page:  # a page without its newest day is late; one with half of it is not right
+        gone = gone.join(found, on=night.source.day, how="semi")
+    if not gone.is_empty() and night.source.contract not in (raw.MacroObservations, raw.TreasuryOperations):
         return True
     return any(both.select(_apart(night, c)).to_series().any() for c in watched)
 
@@ -313,6 +322,31 @@ def _has_a_hole(night: Night, known: Frame, rows: Rows) -> bool:
     return any(f.series in (night.target, "NYSE") for f in holes(symbols, days, night.today))
 
 
+def _breaches(night: Night, known: Frame) -> set[tuple[str, date]]:
+    """What the catalog's cross-checks say of the last month, given this table as known and the others as they are."""
+    tables = {s.contract: s.rows for s in night.others} | {night.source.contract: known}
+    first, catalog = night.today - timedelta(days=30), load_catalog()
+    recent = {c: rows.filter(pl.col(c.door.day).is_between(first, night.today)) for c, rows in tables.items() if c.door}
+    millions = [s.id for s in catalog.series if s.unit == "usd_mn"]
+    value = pl.when(pl.col("series_id").is_in(millions)).then(pl.col("value") / 1000).otherwise("value")
+    found = FUNCTIONS[cross_checks_asset.key.path[-1]](
+        recent[raw.PriceBars].select("symbol", "date", "close"),
+        recent[raw.MacroObservations].select("series_id", "date", value=value),
+        recent[raw.FundFlows].select("fund", "date", "net_flow_usd_mn"),
+        catalog,
+        _Horizon(night.today),
+    )
+    return set(found.filter("is_breached").select("cross_check", "date").iter_rows())
+
+
+@dataclass(frozen=True)
+class _Horizon:
+    """A night's day, as the mart of cross-checks asks for it."""
+
+    as_of: date
+    simulated: bool = True
+
+
 # ---------------------------------------------------------------------- the run
 def corruptions(history: Sequence[Source], seed: int, count: int) -> Iterator[tuple[str, str, Outcome]]:
     """Kind, table and outcome of seeded corruptions."""
@@ -323,7 +357,7 @@ def corruptions(history: Sequence[Source], seed: int, count: int) -> Iterator[tu
     while done < count:
         source, kind = history[int(rng.choice(len(history), p=WEIGHTS))], kinds[done % len(kinds)]
         today = days[source.contract][int(rng.integers(len(days[source.contract])))]
-        night = night_of(source, today, rng, kind)
+        night = night_of(source, today, rng, kind, history)
         if night is None:
             continue
         yield kind, source.contract.table_name(), outcome(night, DAMAGE[kind](night.answer, night, rng))

@@ -33,7 +33,6 @@ LEAST = 8  # moves before a step of a power of ten can be told
 ENOUGH = 20  # moves before anything else can
 _OF_NORMAL = (1.4826, 1.2533)  # median and mean of absolute normal moves -> standard deviation
 _NEAR_A_POWER = 0.1  # of ten, in decimal logarithms: a day's move of 25% still leaves it recognizable
-_FAR = 2.0  # scales, for a day on which standing still is odd
 _LEAST_POWER = (1 - _NEAR_A_POWER) * np.log(10)
 _BACK, _STAYS = 0.25, 0.5  # shares of a move that are left after it went back, or gone where it stays
 
@@ -162,14 +161,6 @@ def implausible(series: IntArray, day: IntArray, value: FloatArray, judged: Bool
     return _Walk(series, day, value, judged, limits).verdicts()
 
 
-def unmoved(series: IntArray, day: IntArray, value: FloatArray, judged: BoolArray, limits: Limits) -> list[int]:
-    """Rows of newest values that stand still on a day on which most other series moved by two scales or more.
-
-    Arguments as of `implausible`.
-    """
-    return _Walk(series, day, value, judged, limits).unmoved()
-
-
 class _Walk:
     """Through every series in order of days, stopping only where a quick bound says that a move may be too large."""
 
@@ -253,20 +244,12 @@ class _Walk:
         move = abs(value - reference)
         return bool(abs(following - reference) < _BACK * move), bool(abs(following - value) < _STAYS * move)
 
-    def unmoved(self) -> list[int]:
-        """Judged last values that are exactly the one before although most other series of the day moved far."""
-        ends = np.append(self._series[1:] != self._series[:-1], True)[: len(self._series)]
-        same = np.flatnonzero(self._judged & ends & (self._moves.difference == 0)).tolist()
-        return [row for row in same if np.median(self._sizes_of_others(row) or [0.0]) >= _FAR]
-
     def _others(self, row: int) -> float | None:
         """The size of the largest believable move of another series that day; None where there is none."""
-        return max(self._sizes_of_others(row), default=None)
-
-    def _sizes_of_others(self, row: int) -> list[float]:
         begin, end = np.searchsorted(self._days, [self._day[row], self._day[row] + 1])
         others = [int(r) for r in self._by_day[begin:end] if self._series[r] != self._series[row]]
-        return [size for size in map(self._own_size, others) if size < self._limits.enormous]
+        sizes = [size for size in map(self._own_size, others) if size < self._limits.enormous]
+        return max(sizes, default=None)
 
     def _is_power_of_ten(self, row: int, reference: float) -> bool:
         """Ten, a hundred, a thousand times more or less, give or take a large day's move, and as never before."""
@@ -365,6 +348,18 @@ def unusual_weekdays(series: IntArray, day: IntArray, judged: BoolArray, *, leas
             else:
                 usual.append(int(weekday[row]))
     return unusual
+
+
+def left_behind(move: FloatArray, step: float) -> BoolArray:
+    """Rungs of a ladder that stood exactly still while both neighbours moved the same way, each by a step or more.
+
+    move: float64[n], one day's moves of series that belong side by side, in that order; NaN where there is none.
+    """
+    below, above = np.append(np.nan, move[:-1]), np.append(move[1:], np.nan)
+    with np.errstate(invalid="ignore"):
+        both = np.minimum(np.abs(below), np.abs(above)) >= step
+        still: BoolArray = (move == 0) & both & (np.sign(below) == np.sign(above))
+    return still
 
 
 def never_repeats(series: IntArray, value: FloatArray, judged: BoolArray, *, least: int = 50) -> list[int]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataframely as dy
 import polars as pl
 
-from assets.door.rules import Door
+from assets.door.rules import Door, Ladder
 from assets.framework.contract import RawTable, number
 from quant.plausibility import Limits
 
@@ -70,6 +70,7 @@ class FuturesSettlements(RawTable):
         limits=TRADED,
         fixed=("root", "delivery_month"),
         together=True,
+        ladder=Ladder("delivery_month", step=0.02),  # [once, on 2021-12-03]
     )
     contract = dy.String(primary_key=True, description="symbol at the source, for example ZQZ25.CBT")
     date = dy.Date(primary_key=True, description="exchange session")

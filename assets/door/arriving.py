@@ -6,6 +6,7 @@ Here: new values, held against the known ones with the accepted changes in them.
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import numpy as np
@@ -17,14 +18,15 @@ from assets.door.rules import Door
 from quant.plausibility import (
     Moves,
     implausible,
+    left_behind,
     never_repeats,
     outside_its_levels,
     repeated_bars,
-    unmoved,
     unusual_weekdays,
     wild_fields,
 )
 
+_NEWEST, _DIGITS = 10, 6  # days of an answer that are looked at for rungs; digits of a settlement's move
 _RECENT = timedelta(days=30)  # older oddities of a first fetch are nobody's news
 
 
@@ -37,7 +39,7 @@ class Arriving:
         """final: the answer's final rows; known: what is believed of the table; replacing: the judged rest of it."""
         self._door, self._replacing = door, replacing
         new = final.filter(~pl.col("_stored"))
-        columns = [door.series, door.day, *door.values, *door.bar]
+        columns = [door.series, door.day, *door.values, *door.bar, *([door.ladder.order] if door.ladder else [])]
         replaced = replacing.changed.filter(pl.col("_row").is_in(replacing.accepted))
         touched = known.filter(pl.col(door.series).is_in(new[door.series].unique().implode()))
         past = touched.join(replaced, on=key, how="anti", nulls_equal=True)
@@ -60,7 +62,8 @@ class Arriving:
             rest = self._frame.filter(~pl.col("_row").is_in(taken))
             found += self._of_bars(rest)
             taken |= {d.row for d in found if d.whole}
-        return found + self._in_suspicious_company(self._frame, taken) + self._empty(taken) + self._repeating(taken)
+        odd = [self._empty(taken), self._repeating(taken), self._left_behind(taken)]
+        return [*found, *self._in_suspicious_company(self._frame, taken), *itertools.chain(*odd)]
 
     def _of_units(self, frame: pl.DataFrame) -> list[Doubt]:
         """New values that fit their past only by the factor that the rest of the answer is off by."""
@@ -161,7 +164,7 @@ class Arriving:
         return [Doubt(row, "empty", names, None, believed=True) for row, names in empty.items() if row not in taken]
 
     def _repeating(self, taken: set[int]) -> list[Doubt]:
-        """Newest values that repeat the one before in a series that never does, or while most others moved far."""
+        """Newest values that repeat the one before in a series that never does."""
         door = self._door
         if door.kind != "path":
             return []
@@ -173,8 +176,23 @@ class Arriving:
             & newest.select(pl.all_horizontal(pl.all())).to_series().to_numpy()
         )
         value = numbers(own, door.values[0])
-        odd = dict.fromkeys(never_repeats(series, value, ends), "repeats")
-        if door.limits.unexplained is not None:
-            odd |= dict.fromkeys(unmoved(series, epoch_days(own[door.day]), value, ends, door.limits), "unmoved")
-        rows = [(own["_row"][row], rule, float(value[row])) for row, rule in odd.items()]
-        return [Doubt(row, rule, door.values[0], v, believed=True) for row, rule, v in rows if row not in taken]
+        rows = [(own["_row"][row], float(value[row])) for row in never_repeats(series, value, ends)]
+        return [Doubt(row, "repeats", door.values[0], v, believed=True) for row, v in rows if row not in taken]
+
+    def _left_behind(self, taken: set[int]) -> list[Doubt]:
+        """Values that stand still between two neighbours that move."""
+        door = self._door
+        if door.ladder is None:
+            return []
+        value = pl.col(door.values[0])
+        newest = self._new[door.day].unique().tail(_NEWEST)
+        day = self._frame.with_columns(_move=(value - value.shift(1).over(door.series)).round(_DIGITS))
+        day = day.filter(pl.col(door.day).is_in(newest.implode())).sort(door.day, door.ladder.order)
+        rows = day.filter(pl.Series(_by_day(day, door, door.ladder.step), dtype=pl.Boolean), pl.col("_row") >= 0)
+        found = rows.select("_row", value).iter_rows()
+        return [Doubt(row, "left_behind", door.values[0], v, held=True) for row, v in found if row not in taken]
+
+
+def _by_day(frame: pl.DataFrame, door: Door, step: float) -> list[bool]:
+    days = frame.partition_by(door.day, maintain_order=True)
+    return [bool(still) for day in days for still in left_behind(numbers(day, "_move"), step)]

@@ -36,7 +36,7 @@ _WORDS = {
     "repeated_day": "comes on a day on which every series repeats the day before",
     "empty": "came empty although the day before had it",
     "repeats": "repeats the value before in a series that never does",
-    "unmoved": "repeats the value before on a day on which most others moved far",
+    "left_behind": "repeats the value before although both its neighbours moved the same way",
     "left_out": "has no value on a day on which the others have one",
     "absent": "came empty although it was known; the stored value stays",
     "hole": "has no value although one was due",

@@ -127,7 +127,7 @@ def _without_absences(
 
 # ---------------------------------------------------------------------- the outcome
 def _left_out(door: Door, final: pl.DataFrame, known: pl.DataFrame) -> list[Finding]:
-    """Series that lack the newest day of a table although most of those of the day before have it.
+    """Series that lack the newest day of a table although others have it, and had the day before.
 
     Only within one month: futures end with their month.
     """
@@ -137,8 +137,7 @@ def _left_out(door: Door, final: pl.DataFrame, known: pl.DataFrame) -> list[Find
     if len(newest) < 2 or final.filter(pl.col(door.day) == newest[1]).is_empty() or newest[0].month != newest[1].month:
         return []
     before, now = (set(days.filter(pl.col(door.day) == day)[door.series]) for day in newest)
-    lacking = sorted(before - now)
-    return [Finding(s, newest[1], "missing", "left_out") for s in lacking] if 2 * len(lacking) < len(before) else []
+    return [Finding(series, newest[1], "missing", "left_out") for series in sorted(before - now)]
 
 
 def _parted(

@@ -13,6 +13,14 @@ from quant.plausibility import Limits
 
 
 @dataclass(frozen=True)
+class Ladder:
+    """Series that belong side by side in the order of a column, and move together by such steps."""
+
+    order: str
+    step: float
+
+
+@dataclass(frozen=True)
 class Door:
     """The rules of one table.
 
@@ -22,7 +30,7 @@ class Door:
     many `bar_scales` of it. usual: the largest change of a known value that needs no second look, in scales of a path
     or as a share of a level; handful: the largest number of such changes in one answer. settles: newest days of a
     series that its publisher still fills in. fixed: columns that never change once they are known. together: the
-    series come in one answer, or on the same days.
+    series come in one answer, or on the same days. ladder: their order, where neighbours move together.
     """
 
     series: str
@@ -38,3 +46,4 @@ class Door:
     settles: int = 0
     fixed: tuple[str, ...] = ()
     together: bool = False
+    ladder: Ladder | None = None

@@ -19,14 +19,15 @@ NIGHTLY = timedelta(days=30)  # gaps so new are asked for every night
 WEEKLY = timedelta(days=365)  # older ones on Fridays, and then never again
 FRIDAY = 5
 EXCHANGE = "NYSE"
-MANY = 5  # symbols that lack a session together before the exchange is suspected
+OTHER_PLACES = ("metal", "dollar")  # roles that trade elsewhere, whether the exchange is open or not
+ENOUGH = 3  # symbols of the exchange that lack a session together before it is suspected of having been closed
 
 
 def holes(symbols: Sequence[Symbol], days: pl.DataFrame, today: date) -> tuple[Finding, ...]:
     """Days of the last year on which a symbol was due and is missing. days: symbol and date of every final bar.
 
     A symbol is due from its first bar on, on every session or UTC day before today, and today once any other is
-    there. A session that all symbols lack is one finding, about the exchange.
+    there. A session that all symbols of the exchange lack is one finding, about the exchange.
     """
     first, found = today - WEEKLY, list[Finding]()
     for frequency in ("session", "calendar_day"):
@@ -37,13 +38,15 @@ def holes(symbols: Sequence[Symbol], days: pl.DataFrame, today: date) -> tuple[F
         due = _due(frequency, first, today)
         due = [day for day in due if day < today or any(day in stored for stored in own.values())]
         missing = {s: [d for d in due if d not in stored and d > min(stored)] for s, stored in own.items()}
-        closed = set(due).intersection(*missing.values()) if frequency == "session" and len(missing) >= MANY else set()
+        exchange = [s.id for s in symbols if s.id in missing and s.role not in OTHER_PLACES]
+        listed = [missing[series] for series in exchange]
+        closed = set(due).intersection(*listed) if frequency == "session" and len(listed) >= ENOUGH else set()
         found += [Finding(EXCHANGE, day, "missing", "closure") for day in sorted(closed)]
         found += [
             Finding(series, day, "missing", "hole", "the bar")
             for series, lacking in missing.items()
             for day in lacking
-            if day not in closed
+            if day not in closed or series not in exchange
         ]
     return tuple(found)
 

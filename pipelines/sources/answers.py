@@ -23,6 +23,7 @@ def together(empty: pl.DataFrame, answers: Sequence[Fetched]) -> Fetched:
         rows=pl.concat([empty, *(answer.rows for answer in answers)]),
         missing=tuple(missing for answer in answers for missing in answer.missing),
         notes=tuple(note for answer in answers for note in answer.notes),
+        splits={series: ratios for answer in answers for series, ratios in answer.splits.items()},
     )
 
 

@@ -18,7 +18,6 @@ import itertools
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,6 @@ OTHER_ONE = (
     "If finance.yahoo.com shows it rightly, the next run takes it; if it has really changed, correct its entry in "
     "assets/catalog.toml"
 )
-LEAST_TO_SAY_CLOSED = 3  # symbols of one exchange that all lack a day
 WATERMARK_GRACE = timedelta(days=20)  # an expired contract is still asked for, so that two missed weeks heal
 
 
@@ -151,9 +149,9 @@ class Yahoo:
         workers = ThreadPoolExecutor(self._threads, thread_name_prefix="yahoo")
         with self._client.connected() as connection, workers as pool:
             answers = list(pool.map(functools.partial(self._one, connection, stored), symbols))
-        return together(PriceBars.create_empty(), with_holes_named(answers))
+        return together(PriceBars.create_empty(), answers)
 
-    def _one(self, connection: Connection, stored: Watermarks, symbol: Symbol) -> Judged:
+    def _one(self, connection: Connection, stored: Watermarks, symbol: Symbol) -> Fetched:
         watermark = stored.get(symbol.id)
         start = self._start(symbol, watermark)
         try:
@@ -168,8 +166,8 @@ class Yahoo:
         if symbol.role == FED_FUNDS and isinstance(failure, UnknownSeries | NothingDelivered):
             log.info("%s", failure)
             note = Note(symbol.id, "not listed at Yahoo; the rate path ends before it")
-            return Judged(symbol, Fetched(rows=PriceBars.create_empty(), notes=(note,)))
-        return Judged(symbol, self._lost(symbol, watermark, failure))
+            return Fetched(rows=PriceBars.create_empty(), notes=(note,))
+        return self._lost(symbol, watermark, failure)
 
     def _bars(self, connection: Connection, symbol: Symbol, start: date) -> DailyBars:
         """The answer; a second one for the whole history on the nights after a split, which rescales all of it."""
@@ -199,7 +197,7 @@ class Yahoo:
         zone: tzinfo = UTC if symbol.frequency == "calendar_day" else NEW_YORK
         return self._clock.now().astimezone(zone).date()
 
-    def _judge(self, symbol: Symbol, watermark: date | None, start: date, answer: DailyBars) -> Judged:
+    def _judge(self, symbol: Symbol, watermark: date | None, start: date, answer: DailyBars) -> Fetched:
         """Bars in the contract's columns, what was odd about them, and Missing where none are left."""
         remarks = Remarks()
         frame = _in_contract_columns(symbol, answer.frame)
@@ -209,8 +207,8 @@ class Yahoo:
         except OtherIdentity as error:
             other = error
         else:
-            return self._accepted(symbol, watermark, start, answer.seen, frame, remarks, unsaid)
-        return Judged(symbol, self._lost(symbol, watermark, other))
+            return self._accepted(symbol, watermark, start, answer, frame, remarks, unsaid)
+        return self._lost(symbol, watermark, other)
 
     def _recognise(self, symbol: Symbol, start: date, answer: DailyBars, frame: pl.DataFrame) -> tuple[Note, ...]:
         """What the answer leaves unsaid of itself; raises OtherIdentity where it is about something else."""
@@ -228,19 +226,18 @@ class Yahoo:
         symbol: Symbol,
         watermark: date | None,
         start: date,
-        seen: Seen,
+        answer: DailyBars,
         bars: pl.DataFrame,
         remarks: Remarks,
         unsaid: tuple[Note, ...],
-    ) -> Judged:
-        frame = _flag_provisional(bars, functools.partial(self._is_over, symbol), is_live(seen))
-        absent = self._absent(symbol, start, frame)
+    ) -> Fetched:
+        frame = _flag_provisional(bars, functools.partial(self._is_over, symbol), is_live(answer.seen))
         notes = (*unsaid, *(Note(symbol.id, text) for text in remarks))
         for note in notes:
             log.warning("Yahoo %s", note)
         if frame.is_empty():
             empty = NothingDelivered(SERVICE, symbol.id, f"answered without a usable bar since {start.isoformat()}")
-            return Judged(symbol, Fetched(frame, self._lost(symbol, watermark, empty).missing, notes))
+            return Fetched(frame, self._lost(symbol, watermark, empty).missing, notes)
         log.info(
             "Yahoo %s: %d bars, %s to %s%s",
             symbol.id,
@@ -249,7 +246,16 @@ class Yahoo:
             frame["date"][-1],
             ", the last one provisional" if frame["provisional"].any() else "",
         )
-        return Judged(symbol, Fetched(rows=frame, notes=notes), absent)
+        return Fetched(rows=frame, notes=notes, splits=self._splits(symbol, watermark, answer.frame))
+
+    def _splits(self, symbol: Symbol, watermark: date | None, frame: pd.DataFrame) -> dict[str, tuple[float, ...]]:
+        """New shares per old, of the splits since what is stored; older ones are in it already."""
+        if watermark is None or "Stock Splits" not in frame.columns:
+            return {}
+        since = days_back(symbol, watermark, self._lookback)
+        days = [stamp.date() for stamp in frame.index]
+        ratios = zip(days, frame["Stock Splits"].fillna(0.0), strict=True)
+        return {symbol.id: tuple(float(ratio) for day, ratio in ratios if ratio != 0 and day >= since)}
 
     def _is_over(self, symbol: Symbol, day: date) -> bool:
         margin = SETTLE_MARGIN_UTC_DAY if symbol.frequency == "calendar_day" else SETTLE_MARGIN
@@ -266,59 +272,6 @@ class Yahoo:
         else:
             days = sessions_between(first, last)
         return [day for day in days if self._is_over(symbol, day)]
-
-    def _absent(self, symbol: Symbol, start: date, frame: pl.DataFrame) -> tuple[date, ...]:
-        """The days on which there must be a bar and is none."""
-        if symbol.role == FED_FUNDS:
-            return ()
-        present = set(frame["date"])
-        return tuple(day for day in self._expected(symbol, start, frame) if day not in present)
-
-
-# ------------------------------------------------------------------ holes
-@dataclass(frozen=True)
-class Judged:
-    """One symbol's answer, and the days that are missing in it."""
-
-    symbol: Symbol
-    fetched: Fetched
-    absent: tuple[date, ...] = ()
-
-    @property
-    def of_the_exchange(self) -> bool:
-        """Bars of NYSE sessions came."""
-        other = self.symbol.frequency == "calendar_day" or self.symbol.role in TRADES_UNTIL_FIVE
-        return not other and not self.fetched.rows.is_empty()
-
-
-def with_holes_named(answers: Sequence[Judged]) -> list[Fetched]:
-    """The answers, each with its missing days as a note; a day that all symbols of the exchange lack is named once."""
-    listed = [answer for answer in answers if answer.of_the_exchange]
-    enough = len(listed) >= LEAST_TO_SAY_CLOSED
-    closed = set(listed[0].absent).intersection(*(a.absent for a in listed)) if enough else set()
-    named = [_with_holes(answer, closed if answer.of_the_exchange else set()) for answer in answers]
-    if not closed:
-        return named
-    remarks = Remarks()
-    remarks.add(
-        f"none of {len(listed)} US symbols has a bar for",
-        closed,
-        "an exchange closure that the calendar does not know, or a day Yahoo lost for all of them",
-    )
-    note = Note("NYSE", remarks[0])
-    log.warning("Yahoo %s", note)
-    return [*named, Fetched(PriceBars.create_empty(), notes=(note,))]
-
-
-def _with_holes(answer: Judged, closed: set[date]) -> Fetched:
-    remarks = Remarks()
-    kind = "days" if answer.symbol.frequency == "calendar_day" else "sessions"
-    own = [day for day in answer.absent if day not in closed]
-    remarks.add(f"no bar for {kind}", own, "asked for again while inside the lookback")
-    notes = tuple(Note(answer.symbol.id, text) for text in remarks)
-    for note in notes:
-        log.warning("Yahoo %s", note)
-    return replace(answer.fetched, notes=(*answer.fetched.notes, *notes))
 
 
 class Remarks(list[str]):

@@ -13,10 +13,10 @@ from quant.plausibility import (
     Moves,
     Verdict,
     implausible,
+    left_behind,
     never_repeats,
     outside_its_levels,
     repeated_bars,
-    unmoved,
     unusual_weekdays,
     wild_fields,
 )
@@ -171,15 +171,9 @@ def test_only_a_series_that_never_repeats_is_told_of_when_it_does() -> None:
     assert never_repeats(series, np.concatenate([restless, at_rest]), np.ones(240, bool)) == [119]
 
 
-def test_standing_still_is_odd_only_where_most_others_move_far() -> None:
-    paths = [walk(300, seed) for seed in range(12, 17)]
-    paths[0][-1] = paths[0][-2]
-    series, day = np.repeat(np.arange(5), 300), np.tile(np.arange(300), 5)
-    last = np.tile(np.arange(300) == 299, 5)
-    calm = unmoved(series, day, np.concatenate(paths), last, TRADED)
-    for path in paths[1:]:
-        path[-1] = path[-2] * 1.08
-    assert (calm, unmoved(series, day, np.concatenate(paths), last, TRADED)) == ([], [299])
+def test_standing_still_is_odd_only_between_neighbours_that_move_the_same_way() -> None:
+    moves = np.array([0.03, 0.0, 0.02, 0.0, -0.02, 0.0, 0.01, 0.0])
+    assert np.flatnonzero(left_behind(moves, 0.02)).tolist() == [1]
 
 
 def test_a_weekly_series_has_its_weekday() -> None:

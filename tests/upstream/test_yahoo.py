@@ -133,11 +133,6 @@ def set_last(column: str, value: float | None) -> Callable[[Columns, list[int]],
     return lambda columns, stamps: columns[column].__setitem__(-1, value)
 
 
-def lose_the_bar(columns: Columns, stamps: list[int]) -> None:
-    for values in (*columns.values(), stamps):
-        del values[2]
-
-
 def blank_the_bar(columns: Columns, stamps: list[int]) -> None:
     for name in ("open", "high", "low", "close", "adjclose"):
         columns[name][2] = None
@@ -158,7 +153,6 @@ def add_future(columns: Columns, stamps: list[int]) -> None:
 @pytest.mark.parametrize(
     ("change", "words", "bars"),
     [
-        pytest.param(lose_the_bar, "no bar for sessions 2026-11-13", 7, id="missing session"),
         pytest.param(blank_the_bar, "no close on 2026-11-13", 7, id="NaN close with a volume"),
         pytest.param(add_live_twin, "several bars for 2026-11-20", 8, id="duplicated day"),
         pytest.param(add_future, "bars beyond the end asked for, 2026-11-23", 8, id="bars beyond the end"),
@@ -195,9 +189,18 @@ def test_a_dividend_without_a_bar_is_no_bar(market: Market) -> None:
     assert any("a dividend or split without a bar on 2026-11-16" in str(note) for note in fetched.notes)
 
 
-def test_a_missing_crypto_day_is_told(market: Market) -> None:
-    market.world.absent.add(("BTC-USD", date(2026, 11, 15)))
-    assert any("no bar for days 2026-11-15" in str(note) for note in market.ask(BTC).notes)
+def test_a_split_is_told_with_its_ratio(market: Market) -> None:
+    def split(body: str) -> str:
+        document = json.loads(body)
+        result = document["chart"]["result"][0]
+        stamp = result["timestamp"][-2]
+        result["events"] = {"splits": {str(stamp): {"date": stamp, "numerator": 2.0, "denominator": 1.0}}}
+        return json.dumps(document)
+
+    market.running.script.fail("chart/SPY?period1", rewriting(split))
+    assert market.ask(SPY, stored=date(2026, 11, 18)).splits == {"SPY": (2.0,)}
+    market.running.script.fail("chart/SPY?period1", rewriting(split))
+    assert market.ask(SPY, stored=date(2026, 11, 30)).splits == {"SPY": ()}  # long in what is stored
 
 
 def test_arrays_of_unequal_length_are_an_error(market: Market) -> None:
