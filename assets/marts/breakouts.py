@@ -145,9 +145,9 @@ def _study(
             "follow_rate": _mean(follows[events]),
             "baseline_follow_rate": _mean(follows),
             "method": (
-                f"p-values one-sided, all rotations of the events around the sample but those by less than a quarter of "
-                f"the horizon, family of {outcomes.returns.shape[1]} by the largest; interval of the hit rate by Wilson "
-                f"on {effective_hits(rows, horizon):.1f} effective events, of the mean by stationary bootstrap, "
+                f"p-values one-sided, all rotations of the events around the sample but those by less than a quarter "
+                f"of the horizon, family of {outcomes.returns.shape[1]} by the largest; interval of the hit rate by "
+                f"Wilson on {effective_hits(rows, horizon):.1f} effective events, of the mean by stationary bootstrap, "
                 f"{len(drawn)} draws of blocks of mean length {horizon} sessions, no tighter than so few events allow"
             ),
         }
