@@ -19,7 +19,7 @@ class Headline(Enum):
     BENCHMARK = "benchmark"
 
 
-class HeadlinePair(Protocol):
+class NamedPair(Protocol):
     """The pair that stands for it, see assets.catalog."""
 
     asset: str
@@ -46,7 +46,7 @@ class Chart:
     newest: str | None = None
     mark: Literal["line", "step", "stem"] = "line"
 
-    def of(self, pair: HeadlinePair) -> Chart:
+    def of(self, pair: NamedPair) -> Chart:
         """The same chart with the pair's names where it says headline."""
 
         def named(value: Any) -> Any:

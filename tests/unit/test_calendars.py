@@ -33,7 +33,7 @@ def curve(cuts: list[date], first: date, months: int = 19, start: float = 3.625)
 
 
 def listed(day: date) -> list[date]:
-    known = load_fomc_calendar()["meeting_date"].to_list()
+    known = load_fomc_calendar().meetings()["meeting_date"].to_list()
     return [m for m in known if day.replace(day=1) <= m <= day + timedelta(days=548)]
 
 
@@ -64,7 +64,7 @@ def test_after_the_last_listed_meeting_the_path_is_one_row_that_says_why(day: da
     decided = {"meeting_date": [date(2027, 12, 8)], "target_lower_pct": [3.5], "target_upper_pct": [3.75]}
     effective = {"series_id": ["DFF"], "date": [day], "available_on": [day], "value": [3.63]}
     (found,) = FUNCTIONS[meeting_outlooks.key.path[-1]](
-        rates, pl.DataFrame(decided), load_fomc_calendar(), pl.DataFrame(effective), load_reference()
+        rates, pl.DataFrame(decided), load_fomc_calendar().meetings(), pl.DataFrame(effective), load_reference()
     ).to_dicts()
     assert found["path_ends"] == "the meetings of 2028 are not listed"
     assert found["meeting_date"] == max(day, date(2028, 1, 1))
@@ -101,7 +101,7 @@ def test_every_list_says_until_when_it_is_complete_or_is_read_from_what_came() -
     assert known.pop("fed_funds_futures") is None
     assert set(known) == {"fomc_meetings", "nyse_sessions", "purchase_programs"}
     assert None not in known.values()
-    assert known["fomc_meetings"] >= load_fomc_calendar()["meeting_date"].max()
+    assert known["fomc_meetings"] >= load_fomc_calendar().meetings()["meeting_date"].max()
 
 
 def test_contracts_reach_as_far_as_the_newest_curve_has_no_gap() -> None:

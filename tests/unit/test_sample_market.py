@@ -319,14 +319,14 @@ def test_calendar_agrees_with_independently_collected_meetings() -> None:
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ('2026 = ["02-30"]', "line 2: scheduled 2026-02-30: day is out of range"),
-        ('2026 = ["01-28", "01-28"]', "line 2: 2026-01-28 is there twice"),
-        ("2026 = [128]", "line 2: scheduled.2026.0: input should be a valid string"),
+        ('2026 = ["02-30"]', "line 3: scheduled 2026-02-30: day is out of range"),
+        ('2026 = ["01-28", "01-28"]', "line 3: 2026-01-28 is there twice"),
+        ("2026 = [128]", "line 3: scheduled.2026.0: input should be a valid string"),
     ],
 )
 def test_calendar_names_the_line_that_is_wrong(tmp_path: Path, entry: str, reason: str) -> None:
     path = tmp_path / "fomc_calendar.toml"
-    path.write_text(f"[scheduled]\n{entry}\n[unscheduled]\n")
+    path.write_text(f"complete_until = 2026-12-31\n[scheduled]\n{entry}\n[unscheduled]\n")
     with pytest.raises(EntryError, match=reason):
         load_fomc_calendar(path)
 
