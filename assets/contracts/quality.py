@@ -21,6 +21,7 @@ class DataQuality(Mart):
     were replaced by small corrections, one row per night. Asked again: somebody had the series fetched anew.
     """
 
+    subject = "health"
     may_be_empty = True
     source = dy.String(description="who is asked for it; other: contracts, funds, operations")
     series = dy.String(primary_key=True, description="symbol, series, contract, fund or type of operation")

@@ -40,6 +40,7 @@ CAUSAL = {
 
 
 _AGREED_AND_DUE_LATER = {
+    "calendars": ["complete_until", "falls_short_on"],
     "rate_path": ["meeting_date"],
     "rate_path_probabilities": ["meeting_date"],
     "implied_rates": ["delivery_month"],
