@@ -76,6 +76,7 @@ def later_marts(as_of: date = AS_OF) -> dict[str, pl.DataFrame]:
                     "events": 14, "independent_events": 5.0, "hit_rate": 0.6,
                     "hit_rate_ci95_low": 0.4, "hit_rate_ci95_high": 0.8,
                     "baseline_hit_rate": 0.55, "mean_return": 0.03, "baseline_mean_return": 0.02, "p_value": 0.4,
+                    "median_return": 0.02, "baseline_median_return": 0.015, "p_value_family": 0.6,
                 }
                 for condition in ("all", "asset_20pct_below_record")
                 for h in (5, 21, 63, 126)
@@ -197,6 +198,11 @@ def _state(symbol: str, days: list[date], closes: list[float]) -> pl.DataFrame:
         record_high=record * 1.01,
         is_record_close=pl.col("close") == record,
         record_is_censored=pl.lit(False),
+        high=pl.col("close") * 1.01,
+        low=pl.col("close") * 0.99,
+        is_far_below_record=pl.col("close") / record - 1 <= -0.2,
+        far_below_record_at=record * 0.8,
+        missing=pl.lit(None, dtype=pl.String),
         drawdown=pl.col("close") / record - 1,
         drawdown_from_high=pl.col("close") / (record * 1.01) - 1,
         sessions_since_record=pl.lit(0),
@@ -228,6 +234,8 @@ def _strength(days: list[date]) -> pl.DataFrame:
         gap_126d=pl.col("gap_63d"),
         gap_252d=pl.col("gap_63d"),
         gap_63d_zscore=pl.lit(-1.2),
+        lagging_at_or_below=pl.lit(-0.15),
+        leading_at_or_above=pl.lit(0.15),
         trend_state=pl.lit("lagging"),
     )
 
@@ -242,6 +250,7 @@ def _episodes(days: list[date]) -> pl.DataFrame:
             "leader_record_closes": [4, 5],
             "follower_drawdown_at_start": [-0.21, -0.26],
             "follower_max_drawdown": [-0.24, -0.33],
+            "is_censored": [False, False],
             "outcome": ["follower_recovered", "open"],
             "sessions": [40, 12],
         }
@@ -292,6 +301,8 @@ def _peaks(days: list[date]) -> pl.DataFrame:
             "benchmark_drawdown_at_peak": [-0.01],
             "is_joint": [True],
             "confirmed_on": [days[260]],
+            "is_censored": [False],
+            "missing": [None],
         }
     )
 
@@ -342,7 +353,8 @@ def _freshness(as_of: date) -> pl.DataFrame:
             "is_stale": [False, False, True],
             "revisions_30d": [0, 0, 2],
             "rows": [4000, 9000, 900],
-            "rows_without_close": [0, 0, 0],
+            "last_close": [None, None, None],
+            "missing": [None, None, None],
             "required": [True, True, False],
             "dependants": [PAIR, PAIR, "fed_liquidity.bills_usd_bn"],
         }
