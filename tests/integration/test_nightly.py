@@ -45,6 +45,7 @@ _AGREED_AND_DUE_LATER = {
     "rate_path_probabilities": ["meeting_date"],
     "implied_rates": ["delivery_month"],
     "treasury_purchases": ["settlement_date"],
+    "claims": ["judged_from"],
 }
 
 
