@@ -11,22 +11,26 @@ import os
 import pkgutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from graphlib import TopologicalSorter
 from typing import Any
 
 import assets
 from assets.catalog import load_catalog
-from assets.contracts import CONTRACTS, RAW_TABLES
-from assets.framework.contract import Table
-from assets.framework.rows import Rows, hold_to_contract
-from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, Arguments, finished_rows, sql_dependencies
+from assets.contracts import RAW_TABLES
+from assets.framework.chain import computed, in_order
+from assets.framework.rows import hold_to_contract
+from assets.framework.table import FUNCTIONS, Arguments
 from assets.reference.facts import load_reference
 from assets.studies import load_studies
+from assets.universe import load_universes
 from assets.upstream import Upstream
-from pipelines.build import RunHorizon
+from pipelines.home import Home, Tree
+from pipelines.orchestration.resources import RunHorizon
 from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings
 from pipelines.sources.select import select_upstream
+from pipelines.universe.map_blocks import Processes
+from pipelines.universe.objects import Folder
+from pipelines.universe.states import StoredStates
 from pipelines.warehouse.opening import open_warehouse
 from pipelines.warehouse.store import Warehouse
 
@@ -42,24 +46,29 @@ def main() -> None:
     upstream = select_upstream(settings, catalog)
     horizon = RunHorizon(settings.as_of or upstream.today(), upstream.simulated)
     with open_warehouse(
-        settings.tree / "warehouse.duckdb",
-        home_path=settings.home / "warehouse.duckdb",
+        Tree(settings.tree).warehouse,
+        home_path=Home(settings.home).warehouse,
         as_of=horizon.as_of,
         simulated=horizon.simulated,
     ) as warehouse:
+        states = StoredStates(
+            Folder(Tree(settings.tree).universe), Processes.within(settings.universe_memory_gb), horizon.simulated
+        )
         resources = {
             "catalog": catalog,
             "asked": catalog,
             "reference": load_reference(),
             "studies": load_studies(catalog),
+            "universes": load_universes(),
+            "universe_states": states,
             "upstream": upstream,
             "warehouse": warehouse,
             "horizon": horizon,
         }
         for contract in RAW_TABLES:
             _ingest(contract, upstream, warehouse, resources)
-        for contract in _in_order():
-            warehouse.replace(contract, _computed(contract, warehouse, resources, horizon), RUN_ID)
+        for contract in in_order():
+            warehouse.replace(contract, computed(contract, warehouse, resources, horizon), RUN_ID)
         Publisher(
             warehouse=warehouse,
             tree=settings.tree,
@@ -82,33 +91,6 @@ def _ingest(contract: Any, upstream: Upstream, warehouse: Warehouse, resources: 
         fetched_on=upstream.today(),
         run_id=RUN_ID,
     )
-
-
-def _in_order() -> list[type[Table]]:
-    """Derived tables, each after those it reads."""
-    raw = {contract.table_name() for contract in RAW_TABLES}
-    graph = {name: _reads(name) - raw for name in CONTRACTS if name not in raw}
-    return [CONTRACTS[name] for name in TopologicalSorter(graph).static_order()]
-
-
-def _reads(name: str) -> set[str]:
-    if name in FUNCTIONS:
-        return READS[name]
-    return {c.table_name() for c in sql_dependencies(_sql(name), name)}
-
-
-def _computed(contract: type[Table], warehouse: Warehouse, resources: Mapping[str, Any], horizon: RunHorizon) -> Rows:
-    name = contract.table_name()
-    if name not in FUNCTIONS:
-        return finished_rows(contract, warehouse.query(_sql(name)), horizon)
-    arguments = Arguments.of(FUNCTIONS[name])
-    frames = {table: warehouse.load(CONTRACTS[table]) for table in arguments.tables}
-    frame = FUNCTIONS[name](**frames, **{r: resources[r] for r in arguments.resources})
-    return finished_rows(contract, frame, horizon)
-
-
-def _sql(name: str) -> str:
-    return (SQL_FOLDER / CONTRACTS[name].layer / f"{name}.sql").read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -219,6 +219,30 @@ def _advance_variances(r: float, long_run: float, variances: FloatArray, recursi
 
 
 @njit(cache=True)
+def _observe(
+    r: float,
+    seen: int,
+    j: int,
+    mean_square: FloatArray,
+    variances: FloatArray,
+    log_weights: FloatArray,
+    recursions: FloatArray,
+    constants: FloatArray,
+    discount: float,
+    warmup: int,
+) -> float:
+    """The signed tail of symbol j's return, NaN in warm-up; what is remembered of the symbol learns from it."""
+    signed = math.nan
+    if seen > 0:
+        tail = _mixture_tail(r, variances[j], log_weights[j], constants, discount)
+        if seen >= warmup:
+            signed = -tail if r < 0.0 else tail
+    mean_square[j] += (r * r - mean_square[j]) / (seen + 1)
+    _advance_variances(r, mean_square[j], variances[j], recursions, seen == 0)
+    return signed
+
+
+@njit(cache=True)
 def _transform(
     returns: FloatArray,
     observed: NDArray[np.int64],
@@ -236,13 +260,9 @@ def _transform(
             continue
         seen = observed[0]
         for j in range(2):
-            r = returns[t, j]
-            if seen > 0:
-                tail = _mixture_tail(r, variances[j], log_weights[j], constants, discount)
-                if seen >= warmup:
-                    tails[t, j] = -tail if r < 0.0 else tail
-            mean_square[j] += (r * r - mean_square[j]) / (seen + 1)
-            _advance_variances(r, mean_square[j], variances[j], recursions, seen == 0)
+            tails[t, j] = _observe(
+                returns[t, j], seen, j, mean_square, variances, log_weights, recursions, constants, discount, warmup
+            )
         observed[0] = seen + 1
     return tails
 
@@ -266,11 +286,8 @@ def _transform_symbols(
             if math.isnan(r):
                 continue
             seen = observed[j]
-            if seen > 0:
-                tail = _mixture_tail(r, variances[j], log_weights[j], constants, discount)
-                if seen >= warmup:
-                    tails[j, t] = -tail if r < 0.0 else tail
-            mean_square[j] += (r * r - mean_square[j]) / (seen + 1)
-            _advance_variances(r, mean_square[j], variances[j], recursions, seen == 0)
+            tails[j, t] = _observe(
+                r, seen, j, mean_square, variances, log_weights, recursions, constants, discount, warmup
+            )
             observed[j] = seen + 1
     return tails

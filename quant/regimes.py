@@ -12,11 +12,9 @@ decides their weights.
 from __future__ import annotations
 
 import hashlib
-import io
 import itertools
-import zipfile
 from dataclasses import dataclass, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -32,6 +30,7 @@ from quant.dynamics import (
     settling_levels,
 )
 from quant.margins import MarginState, signed_tails
+from quant.stored_state import state_bytes, state_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -107,23 +106,20 @@ class FilterState:
     label: IntArray
 
     def to_bytes(self) -> bytes:
-        """Serialise to an uncompressed .npz, no pickle."""
-        buffer = io.BytesIO()
+        """As `quant.stored_state` keeps states."""
         own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("fingerprint", "margins")}
         margins = {f"margins_{f.name}": getattr(self.margins, f.name) for f in fields(self.margins)}
-        np.savez(buffer, fingerprint=np.array(self.fingerprint), **own, **margins)
-        return buffer.getvalue()
+        return state_bytes(self.fingerprint, own | margins)
 
     @staticmethod
     def from_bytes(raw: bytes) -> FilterState:
         """Inverse of `to_bytes`. Raises ValueError when the bytes are no filter state."""
-        try:
-            with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+
+        def build(fingerprint: str, arrays: dict[str, NDArray[Any]]) -> FilterState:
             margins = MarginState(**{f.name: arrays.pop(f"margins_{f.name}") for f in fields(MarginState)})
-            return FilterState(fingerprint=str(arrays.pop("fingerprint")), margins=margins, **arrays)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"not a filter state: {error}") from error
+            return FilterState(fingerprint=fingerprint, margins=margins, **arrays)
+
+        return state_of(raw, "a filter state", build)
 
 
 @dataclass(frozen=True)
@@ -237,22 +233,14 @@ def filter_regimes(
         copula_scores=state.copula_scores.copy(),
         label=state.label.copy(),
     )
-    shares = membership(parameters.lower_border, parameters.upper_border)
     posterior, log_score = filter_density(
         log_density(tails),
         after.density,
         after.bank_scores,
         after.copula_scores,
-        drift_transitions(parameters.bank),
-        np.array([1.0 / b.mean_spell for b in parameters.bank]),
-        np.array([b.weight for b in parameters.bank], dtype=np.float64),
-        parameters.dwell_phases / parameters.protected_days,
-        shares,
-        destinations(settling_levels_of(parameters), shares),
-        parameters.bank_discount,
-        parameters.copula_discount,
+        *filter_arguments(parameters),
     )
-    return _read(posterior, log_score, shares, parameters.leave_below, after)
+    return _read(posterior, log_score, shares_of(parameters), parameters.leave_below, after)
 
 
 def label_with_hysteresis(probabilities: FloatArray, leave_below: float = 0.33) -> IntArray:
@@ -290,6 +278,28 @@ def _require_returns(returns: FloatArray) -> None:
         raise ValueError(f"returns must have shape [T, 2], not {list(returns.shape)}")
     if np.isinf(returns).any():
         raise ValueError("returns hold an infinity; a missing day is NaN")
+
+
+def shares_of(parameters: RegimeParameters) -> FloatArray:
+    """float64[3, 38]: how much of each correlation cell belongs to each regime."""
+    return membership(parameters.lower_border, parameters.upper_border)
+
+
+def filter_arguments(
+    parameters: RegimeParameters,
+) -> tuple[FloatArray, FloatArray, FloatArray, float, FloatArray, FloatArray, float, float]:
+    """What `quant.dynamics.filter_density` is given from its transitions on, as the parameters have it."""
+    shares = shares_of(parameters)
+    return (
+        drift_transitions(parameters.bank),
+        np.array([1.0 / b.mean_spell for b in parameters.bank]),
+        np.array([b.weight for b in parameters.bank], dtype=np.float64),
+        parameters.dwell_phases / parameters.protected_days,
+        shares,
+        destinations(settling_levels_of(parameters), shares),
+        parameters.bank_discount,
+        parameters.copula_discount,
+    )
 
 
 def settling_levels_of(parameters: RegimeParameters) -> FloatArray:

@@ -14,8 +14,6 @@ called a change.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -24,9 +22,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from quant.copula import CORRELATION_GRID, density_constants, pair_densities, ranks
-from quant.dynamics import destinations, drift_transitions, learn_day, membership, predict_day
+from quant.dynamics import learn_day, predict_day
 from quant.margins import SymbolMargins, symbol_tails
-from quant.regimes import FilterState, RegimeParameters, initial_state, settling_levels_of
+from quant.regimes import FilterState, RegimeParameters, filter_arguments, initial_state
+from quant.stored_state import state_bytes, state_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -81,21 +80,15 @@ class BlockState:
         )
 
     def to_bytes(self) -> bytes:
-        """An uncompressed .npz without pickle; the same state gives the same bytes."""
-        buffer = io.BytesIO()
-        arrays = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "fingerprint"}
-        np.savez(buffer, fingerprint=np.array(self.fingerprint), **arrays)
-        return buffer.getvalue()
+        """As `quant.stored_state` keeps states."""
+        return state_bytes(
+            self.fingerprint, {f.name: getattr(self, f.name) for f in fields(self) if f.name != "fingerprint"}
+        )
 
     @staticmethod
     def from_bytes(raw: bytes) -> BlockState:
         """Inverse of `to_bytes`. Raises ValueError when the bytes are no state of a block."""
-        try:
-            with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            return BlockState(fingerprint=str(arrays.pop("fingerprint")), **arrays)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"not a state of a block: {error}") from error
+        return state_of(raw, "a state of a block", lambda fingerprint, arrays: BlockState(fingerprint, **arrays))
 
 
 class Changes(NamedTuple):
@@ -179,7 +172,6 @@ def filter_block(
         warmup=parameters.warmup,
     )
     own = {name: getattr(state, name).copy() for name in _PAIR_ARRAYS}
-    shares = membership(parameters.lower_border, parameters.upper_border)
     counted = np.zeros((len(days), 3), dtype=np.int64)
     read = np.full((len(left), 5), np.nan)
     found = _filter_pairs(
@@ -198,14 +190,7 @@ def filter_block(
         own["seen"],
         own["confirmed"],
         own["confirmed_since"],
-        drift_transitions(parameters.bank),
-        np.array([1.0 / b.mean_spell for b in parameters.bank]),
-        np.array([b.weight for b in parameters.bank], dtype=np.float64),
-        parameters.dwell_phases / parameters.protected_days,
-        shares,
-        destinations(settling_levels_of(parameters), shares),
-        parameters.bank_discount,
-        parameters.copula_discount,
+        *filter_arguments(parameters),
         parameters.leave_below,
         confirm_above,
         CORRELATION_GRID,

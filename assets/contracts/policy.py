@@ -12,6 +12,12 @@ import polars as pl
 from assets.framework.chart import Chart
 from assets.framework.contract import DerivedTable, Mart, ahead, count, number
 
+_COMPLETE_FROM = (
+    "first day from which its operations are known; later than its first operation where the source begins later, and "
+    "then sums are of a part"
+)
+_IS_COMPLETE = "its operations are known from its first month on; false: sums are of a part"
+
 
 class TargetDecisions(DerivedTable):
     """The target range before and after each FOMC meeting, once the range after it is public."""
@@ -267,14 +273,8 @@ class FedPrograms(Mart):
     accepted_usd_bn = number(
         "USD bn", "accepted in these operations; null: none is known, or not of all", nullable=True, min=0
     )
-    complete_from = dy.Date(
-        nullable=True,
-        description="first day from which its operations are known; later than its first operation where the source "
-        "begins later, and then sums are of a part",
-    )
-    is_complete = dy.Bool(
-        nullable=True, description="its operations are known from its first month on; false: sums are of a part"
-    )
+    complete_from = dy.Date(nullable=True, description=_COMPLETE_FROM)
+    is_complete = dy.Bool(nullable=True, description=_IS_COMPLETE)
     source = dy.String(description="where the programme is published")
 
 
@@ -301,14 +301,8 @@ class TreasuryPurchases(Mart):
         nullable=True,
         min=0,
     )
-    complete_from = dy.Date(
-        nullable=True,
-        description="first day from which its operations are known; later than its first operation where the source "
-        "begins later, and then sums are of a part",
-    )
-    is_complete = dy.Bool(
-        nullable=True, description="its operations are known from its first month on; false: sums are of a part"
-    )
+    complete_from = dy.Date(nullable=True, description=_COMPLETE_FROM)
+    is_complete = dy.Bool(nullable=True, description=_IS_COMPLETE)
     includes_agency_reinvestment = dy.Bool(
         description="true: some of the amount reinvests principal of agency securities, how much is not published"
     )

@@ -32,9 +32,8 @@ def holes(symbols: Sequence[Symbol], days: pl.DataFrame, today: date) -> tuple[F
     first, found = today - WEEKLY, list[Finding]()
     for frequency in ("session", "calendar_day"):
         ids = [s.id for s in symbols if s.frequency == frequency]
-        own = {
-            str(s): set(d) for s, d in days.filter(pl.col("symbol").is_in(ids)).group_by("symbol").agg("date").rows()
-        }
+        stored_days = dict(days.group_by("symbol").agg("date").iter_rows())
+        own = {id: set(stored_days[id]) for id in ids if id in stored_days}
         due = _due(frequency, first, today)
         due = [day for day in due if day < today or any(day in stored for stored in own.values())]
         missing = {s: [d for d in due if d not in stored and d > min(stored)] for s, stored in own.items()}

@@ -95,11 +95,20 @@ def test_the_last_night_and_the_next_are_told(settings: Settings) -> None:
     assert {f.name for f in findings(settings, datetime.now(UTC))} >= {"last night", "served", "disk"}
 
 
+def test_a_failed_night_says_why(settings: Settings, recouple: Command) -> None:
+    (settings.home / "warehouse.duckdb").write_bytes(b"no database" * 1000)
+    assert recouple("nightly").exit_code == 1
+    told = found(settings, "last night")
+    assert not told.ok
+    assert "warehouse.duckdb" in told.detail
+
+
 def test_a_refused_night_says_why_and_is_no_failed_one(
     settings: Settings, recouple: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECOUPLE_AS_OF", "2099-01-01")
-    assert recouple("nightly").exit_code == 2
+    refused = recouple("nightly", catch_exceptions=True)
+    assert "2099-01-01" in str(refused.exception)
     assert found(settings, "last night").ok
 
 

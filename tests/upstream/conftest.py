@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,9 @@ from typing import Any
 import pytest
 
 from pipelines.sources.http import RetryPolicy
+from tests.upstream.live_nights import POLICY, LiveWorld
+from tests.upstream.loopback import Loopback
 from tests.upstream.services import FakeClock
-
-QUICK = RetryPolicy(
-    timeout_seconds=20.0, tries=3, first_wait_seconds=1.0, longest_wait_seconds=8.0, budget_seconds=120.0
-)
 
 NIGHTS = [
     ("timelapse_AAPL_01_20250815_1735Z_open", datetime(2025, 8, 15, 17, 58, tzinfo=UTC)),
@@ -35,7 +34,19 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def policy() -> RetryPolicy:
-    return QUICK
+    return POLICY
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> LiveWorld:
+    return LiveWorld(tmp_path / "server")
+
+
+@pytest.fixture
+def server(world: LiveWorld, tmp_path: Path) -> Iterator[Loopback]:
+    (tmp_path / "server").mkdir()
+    with world.served() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

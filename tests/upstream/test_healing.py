@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from pipelines.cli.runs import RunReport
 from tests.conftest import succeed
@@ -16,18 +14,6 @@ from tests.upstream.loopback import Loopback
 
 BAD, GONE, GONE_DAY = date(2026, 9, 1), date(2026, 9, 3), date(2026, 9, 5)
 ABSENT = (("^RUT", GONE), ("^GSPC", GONE), ("BTC-USD", GONE_DAY))
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> LiveWorld:
-    return LiveWorld(tmp_path / "server")
-
-
-@pytest.fixture
-def server(world: LiveWorld, tmp_path: Path) -> Iterator[Loopback]:
-    (tmp_path / "server").mkdir()
-    with world.served() as running:
-        yield running
 
 
 def known(home: Path, symbol: str) -> dict[date, float]:

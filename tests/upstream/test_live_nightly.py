@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,6 @@ from polars.testing import assert_frame_equal
 from tests.conftest import succeed
 from tests.upstream.live_nights import KEY, LiveWorld, doubled_keys, newest_values
 from tests.upstream.loopback import FAULTS, Loopback, status
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> LiveWorld:
-    return LiveWorld(tmp_path / "server")
-
-
-@pytest.fixture
-def server(world: LiveWorld, tmp_path: Path) -> Iterator[Loopback]:
-    (tmp_path / "server").mkdir()
-    with world.served() as running:
-        yield running
 
 
 def test_a_live_night_is_published_and_the_next_asks_once_for_each_series(

@@ -26,12 +26,12 @@ from pipelines.build import build_defs
 from pipelines.settings import Settings
 from pipelines.sources.live import LiveConfig, LiveUpstream
 from pipelines.warehouse.revisions import RELATIVE_TOLERANCE
-from tests.upstream.conftest import NIGHTS, QUICK, Recordings
+from tests.upstream.conftest import NIGHTS, Recordings
+from tests.upstream.live_nights import KEY, POLICY
 from tests.upstream.loopback import Answer, Loopback, Request, loopback
 from tests.upstream.services import FRED, FakeClock, FredWorld
 
 YAHOO = "query2.finance.yahoo.com"
-KEY = "5ec4e7f0a1b2c3d4e5f60718293a4b5c"
 AAPL = {
     "id": "AAPL", "name": "Apple", "source": "yahoo", "unit": "usd", "frequency": "session", "release_lag_days": 0,
     "role": "fund", "required": True, "price": "adj_close",
@@ -58,7 +58,7 @@ class Nights:
         """Materialize the tables on a night."""
         self.clock.turn_to(now)
         config = LiveConfig(
-            fred_api_key=SecretStr(KEY), policy=QUICK, cache_dir=self.home / "cache",
+            fred_api_key=SecretStr(KEY), policy=POLICY, cache_dir=self.home / "cache",
             yahoo_url=self.server.url(YAHOO), fred_url=self.server.url(FRED, "/fred"),
         )  # fmt: skip
         upstream = LiveUpstream(config, load_fomc_calendar().meetings(), self.clock)
