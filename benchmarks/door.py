@@ -40,6 +40,7 @@ from benchmarks.figures import CONSOLE, Figure, compared
 from pipelines.sources.files import FilesUpstream
 from pipelines.sources.sample import SampleUpstream
 
+CATALOG = load_catalog()
 SEED, CORRUPTIONS, NIGHTS = 20_261_125, 2_000, 500
 LOOKBACK = {
     "price_bars": 8,
@@ -239,8 +240,8 @@ def night_of(
 
 
 _OF_ONE_SERIES = ("scale", "null", "swap of series")
-_ADJUSTED = {s.id for s in load_catalog().symbol if s.price == "adj_close"}
-_REVISED = {s.id for s in load_catalog().series if s.revised}
+_ADJUSTED = {s.id for s in CATALOG.symbol if s.price == "adj_close"}
+_REVISED = {s.id for s in CATALOG.series if s.revised}
 
 
 def days_of(source: Source, last: int) -> list[date]:
@@ -310,14 +311,14 @@ def _apart(night: Night, column: str) -> pl.Expr:
     return ((found - is_value).abs() > tolerance).fill_null(False)
 
 
-_RATES = {s.id for s in load_catalog().series if s.unit == "percent"}
+_RATES = {s.id for s in CATALOG.series if s.unit == "percent"}
 
 
 def _has_a_hole(night: Night, known: Frame, rows: Rows) -> bool:
     """The gap is named by the calendar; of flows and operations by what their table says of its age."""
     if night.source.contract is not raw.PriceBars:
         return False
-    symbols = load_catalog().symbol
+    symbols = CATALOG.symbol
     days = pl.concat([known.select("symbol", "date"), rows.good.select("symbol", "date")]).unique()
     return any(f.series in (night.target, "NYSE") for f in holes(symbols, days, night.today))
 
@@ -325,7 +326,7 @@ def _has_a_hole(night: Night, known: Frame, rows: Rows) -> bool:
 def _breaches(night: Night, known: Frame) -> set[tuple[str, date]]:
     """What the catalog's cross-checks say of the last month, given this table as known and the others as they are."""
     tables = {s.contract: s.rows for s in night.others} | {night.source.contract: known}
-    first, catalog = night.today - timedelta(days=30), load_catalog()
+    first, catalog = night.today - timedelta(days=30), CATALOG
     recent = {c: rows.filter(pl.col(c.door.day).is_between(first, night.today)) for c, rows in tables.items() if c.door}
     millions = [s.id for s in catalog.series if s.unit == "usd_mn"]
     value = pl.when(pl.col("series_id").is_in(millions)).then(pl.col("value") / 1000).otherwise("value")
@@ -378,7 +379,7 @@ def clean_nights(history: Sequence[Source], count: int) -> tuple[int, int]:
 
 def measured(upstream: Upstream, seed: int, count: int = CORRUPTIONS, nights: int = NIGHTS) -> list[Figure]:
     """The matrix on the console, and its sum as figures."""
-    history = sources(upstream, load_catalog())
+    history = sources(upstream, CATALOG)
     matters, caught = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     begun = time.process_time()
     for kind, table, found in corruptions(history, seed, count):
@@ -399,7 +400,7 @@ def measured(upstream: Upstream, seed: int, count: int = CORRUPTIONS, nights: in
 
 def run() -> list[Figure]:
     """On the simulated market, with the usual seed."""
-    return measured(SampleUpstream(load_catalog()), SEED, count=500, nights=100)
+    return measured(SampleUpstream(CATALOG), SEED, count=500, nights=100)
 
 
 def _print(matters: Counter[tuple[str, str]], caught: Counter[tuple[str, str]]) -> None:
@@ -412,6 +413,6 @@ def _print(matters: Counter[tuple[str, str]], caught: Counter[tuple[str, str]]) 
 
 if __name__ == "__main__":
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else SEED
-    chosen = FilesUpstream(Path(sys.argv[2]), load_catalog()) if len(sys.argv) > 2 else SampleUpstream(load_catalog())
+    chosen = FilesUpstream(Path(sys.argv[2]), CATALOG) if len(sys.argv) > 2 else SampleUpstream(CATALOG)
     for figure in measured(chosen, seed):
         print(f"{figure['name']}: {figure['value']:g} of {figure['baseline_value']:g}")

@@ -49,7 +49,7 @@ class Limits:
     same where nothing else was observed. spike: like unexplained, where the next value takes it back.
     """
 
-    unit_step: float = 8.0
+    unit_step: float = 6.0
     enormous: float = 40.0
     beyond: float = 4.0
     unexplained: float | None = None
