@@ -241,7 +241,6 @@ def night_of(
 
 _OF_ONE_SERIES = ("scale", "null", "swap of series")
 _ADJUSTED = {s.id for s in CATALOG.symbol if s.price == "adj_close"}
-_REVISED = {s.id for s in CATALOG.series if s.revised}
 
 
 def days_of(source: Source, last: int) -> list[date]:
@@ -269,7 +268,7 @@ def outcome(night: Night, damaged: Frame) -> Outcome:
     believed = _after(source, night.known, held)
     if not _moved(night, right, believed):
         return Outcome(matters=False, caught=False)
-    rows = judge(source.contract, held, night.known, revised=_REVISED)
+    rows = judge(source.contract, held, night.known, entries=CATALOG.fetched())
     known = _after(source, night.known, rows)
     named = any(night.whole_page or f.series == night.target for f in rows.findings)
     if not named and _moved(night, right, known):
@@ -372,7 +371,7 @@ def clean_nights(history: Sequence[Source], count: int) -> tuple[int, int]:
         for today in days_of(source, count):
             night = night_of(source, today, rng)
             if night is not None:
-                rows = judge(source.contract, Rows(night.answer), night.known, revised=_REVISED)
+                rows = judge(source.contract, Rows(night.answer), night.known, entries=CATALOG.fetched())
                 nights, held = nights + 1, held + (not rows.held.is_empty() or not rows.broken.is_empty())
     return held, nights
 

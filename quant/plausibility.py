@@ -151,20 +151,38 @@ class Moves:
         return past[np.isfinite(past)]
 
 
-def implausible(series: IntArray, day: IntArray, value: FloatArray, judged: BoolArray, limits: Limits) -> list[Verdict]:
+def implausible(
+    series: IntArray,
+    day: IntArray,
+    value: FloatArray,
+    judged: BoolArray,
+    limits: Limits,
+    conceivable: FloatArray | float = 0.0,
+) -> list[Verdict]:
     """The values that their own past and the other series' moves of the day do not allow.
 
     series: int64[T], non-decreasing; day: int64[T], increasing within a series; value: float64[T], no NaN; judged:
-    bool[T], false for what is believed already and only serves as past. A value that is not believed is no past of
-    the next. Returns verdicts in order of rows.
+    bool[T], false for what is believed already and only serves as past; conceivable: float64[T] or one for all, the
+    size of a move that is believed whatever the past. A value that is not believed is no past of the next. Returns
+    verdicts in order of rows.
     """
-    return _Walk(series, day, value, judged, limits).verdicts()
+    believed = np.broadcast_to(np.asarray(conceivable, dtype=np.float64), value.shape)
+    return _Walk(series, day, value, judged, limits, believed).verdicts()
 
 
 class _Walk:
     """Through every series in order of days, stopping only where a quick bound says that a move may be too large."""
 
-    def __init__(self, series: IntArray, day: IntArray, value: FloatArray, judged: BoolArray, limits: Limits) -> None:
+    def __init__(
+        self,
+        series: IntArray,
+        day: IntArray,
+        value: FloatArray,
+        judged: BoolArray,
+        limits: Limits,
+        conceivable: FloatArray,
+    ) -> None:
+        self._conceivable = conceivable
         self._moves = Moves(series, value)
         self._series, self._day, self._value, self._judged, self._limits = series, day, value, judged, limits
         self._by_day = np.argsort(day, kind="stable")
@@ -213,7 +231,7 @@ class _Walk:
     def _judge(self, row: int, reference: float) -> Verdict | None:
         limits, moves, value = self._limits, self._moves, float(self._value[row])
         known = moves.count(row)
-        if known < LEAST or value == reference:
+        if known < LEAST or abs(value - reference) <= self._conceivable[row]:
             return None
         size, beyond = moves.measure(row, reference)
         if self._is_power_of_ten(row, reference) and moves.in_differences(row, reference) >= limits.unit_step:

@@ -84,7 +84,7 @@ class MacroObservations(RawTable):
     """One observation of one macro series, in the unit it is published in, by vintage where vintages are known."""
 
     subject = "macro"
-    door = Door(series="series_id", day="date", values=("value",), limits=PUBLISHED)
+    door = Door(series="series_id", day="date", values=("value",), limits=PUBLISHED, conceivable={"percent": 1.5})
     series_id = dy.String(description="catalog id")
     date = dy.Date(description="the day or period the value speaks of, as the publisher dates it")
     realtime_start = dy.Date(nullable=True, description="first day this value was public; null: not recorded")

@@ -16,6 +16,7 @@ from assets.framework.contract import RawTable
 from assets.framework.rows import Rows, hold_to_contract
 from benchmarks import door as harness
 from pipelines.sources.files import FilesUpstream
+from pipelines.sources.sample import SampleUpstream
 
 WILD_DAYS = {
     "BTC-USD": [
@@ -49,11 +50,11 @@ def tables(history: Path, catalog: Catalog) -> Mapping[type[RawTable], pl.DataFr
 
 
 def test_of_four_hundred_thousand_values_only_one_broken_bar_is_refused(
-    tables: Mapping[type[RawTable], pl.DataFrame],
+    tables: Mapping[type[RawTable], pl.DataFrame], catalog: Catalog
 ) -> None:
     refused = []
     for contract, frame in tables.items():
-        rows = judge(contract, hold_to_contract(contract, frame), contract.create_empty())
+        rows = judge(contract, hold_to_contract(contract, frame), contract.create_empty(), entries=catalog.fetched())
         refused += [(f.series, f.day, f.rule) for f in rows.findings if f.state == "quarantined"]
         assert rows.held.is_empty()
     assert sum(frame.height for frame in tables.values()) > 400_000
@@ -68,15 +69,25 @@ def test_of_four_hundred_thousand_values_only_one_broken_bar_is_refused(
     ],
 )
 def test_a_day_that_was_wild_is_believed_on_its_own_evening(
-    tables: Mapping[type[RawTable], pl.DataFrame], contract: type[RawTable], series: str, day: date
+    tables: Mapping[type[RawTable], pl.DataFrame],
+    catalog: Catalog,
+    contract: type[RawTable],
+    series: str,
+    day: date,
 ) -> None:
     assert contract.door is not None
     frame = tables[contract]
     tonight = hold_to_contract(contract, frame.filter(pl.col("date") == day)).good
     known = hold_to_contract(contract, frame.filter(pl.col("date") < day)).good
-    rows = judge(contract, Rows(tonight), known)
+    rows = judge(contract, Rows(tonight), known, entries=catalog.fetched())
     assert series in tonight[contract.door.series]
     assert (rows.broken.height, rows.held.height, rows.good.height) == (0, 0, tonight.height)
+
+
+def test_nothing_of_the_sample_is_refused(sample: SampleUpstream, catalog: Catalog) -> None:
+    tables = harness.sources(sample, catalog)
+    judged = [judge(t.contract, Rows(t.rows), t.contract.create_empty(), entries=catalog.fetched()) for t in tables]
+    assert [finding for rows in judged for finding in rows.findings if finding.state == "quarantined"] == []
 
 
 def test_seeded_damage_is_held_or_named(history: Path, catalog: Catalog) -> None:
