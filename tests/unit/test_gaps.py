@@ -52,7 +52,7 @@ def test_a_session_that_all_symbols_of_the_exchange_lack_is_named_once_as_a_clos
     lacking = [(name, GONE) for name in ("^RUT", "^GSPC", "SPY")]
     assert found(stored(*lacking)) == [(EXCHANGE, GONE, "closure")]
     assert found(stored(*lacking, ("GC=F", GONE))) == [(EXCHANGE, GONE, "closure"), ("GC=F", GONE, "hole")]
-    assert found(stored(*lacking[:2])) == [(name, GONE, "hole") for name, _ in lacking[:2]]
+    assert sorted(found(stored(*lacking[:2]))) == sorted((name, GONE, "hole") for name, _ in lacking[:2])
 
 
 def test_today_is_due_once_another_symbol_has_it() -> None:
