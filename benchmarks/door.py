@@ -39,6 +39,7 @@ from assets.upstream import Upstream
 from benchmarks.figures import CONSOLE, Figure, compared
 from pipelines.sources.files import FilesUpstream
 from pipelines.sources.sample import SampleUpstream
+from quant.sessions import nyse_sessions
 
 CATALOG = load_catalog()
 SEED, CORRUPTIONS, NIGHTS = 20_261_125, 2_000, 500
@@ -50,7 +51,7 @@ LOOKBACK = {
     "fund_flows": 14,
 }
 OF_A_PRICE, OF_A_RATE = 0.005, 0.05
-LEAST = {"net_flow_usd_mn": 1.0, "accepted_usd_bn": 0.1}  # in the column's unit: below it no sum moves
+LEAST = {"net_flow_usd_mn": 1.0, "accepted_usd_bn": 0.1, "RRPONTSYD": 5.0}  # in their units: below it no sum moves
 CURRENCIES = (0.86, 1.27, 150.0, 1 / 150)
 WEIGHTS = (0.35, 0.15, 0.3, 0.08, 0.12)  # of the tables: roughly as many answers as a night asks of each
 POWERS = (1e-3, 1e-2, 0.1, 10.0, 100.0, 1e3)
@@ -291,7 +292,7 @@ def _moved(night: Night, right: Frame, found: Frame) -> bool:
     key, first = list(night.source.contract.key()), night.source.floats[0]
     watched = [c for c in night.source.floats if c not in ("open", "submitted_usd_bn")]
     recent = pl.col(night.source.day) >= night.today - timedelta(days=400)
-    right, found = (frame.filter(night.own(), recent) for frame in (right, found))
+    right, found = (_due(night, frame.filter(night.own(), recent)) for frame in (right, found))
     both = right.join(found, on=key, how="full", suffix="_found", nulls_equal=True, coalesce=True)
     if night.source.contract is raw.MacroObservations:  # a day that never was says what was known then
         both = both.sort("date").with_columns(pl.col(first).forward_fill())
@@ -303,10 +304,21 @@ def _moved(night: Night, right: Frame, found: Frame) -> bool:
     return any(both.select(_apart(night, c)).to_series().any() for c in watched)
 
 
+def _due(night: Night, rows: Frame) -> Frame:
+    """Without bars on days that are no sessions: core leaves them out, whatever they say."""
+    if night.source.contract is not raw.PriceBars or night.target in _EVERY_DAY:
+        return rows
+    return rows.filter(pl.col("date").is_in(nyse_sessions(night.today).implode()))
+
+
+_EVERY_DAY = {s.id for s in CATALOG.symbol if s.frequency == "calendar_day"}
+
+
 def _apart(night: Night, column: str) -> pl.Expr:
     is_value, found = pl.col(column), pl.col(column + "_found")
     is_rate = night.source.contract is raw.FuturesSettlements or night.target in _RATES
-    tolerance = pl.lit(OF_A_RATE) if is_rate else pl.max_horizontal(OF_A_PRICE * is_value.abs(), LEAST.get(column, 0.0))
+    least = LEAST.get(night.target, LEAST.get(column, 0.0))
+    tolerance = pl.lit(OF_A_RATE) if is_rate else pl.max_horizontal(OF_A_PRICE * is_value.abs(), least)
     return ((found - is_value).abs() > tolerance).fill_null(False)
 
 

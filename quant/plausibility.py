@@ -271,12 +271,13 @@ class _Walk:
 
     def _is_power_of_ten(self, row: int, reference: float) -> bool:
         """Ten, a hundred, a thousand times more or less, give or take a large day's move, and as never before."""
-        value = float(self._value[row])
+        value, moves = float(self._value[row]), self._moves
         if value <= 0 or reference <= 0:
             return False
         power = float(np.log10(value / reference))
         near = round(power) != 0 and abs(power - round(power)) <= _NEAR_A_POWER
-        return near and abs(np.log(value / reference)) > self._moves.largest(row, logs=True)
+        in_logs = abs(np.log(value / reference)) > moves.largest(row, logs=True)
+        return near and (in_logs or abs(value - reference) > moves.largest(row, logs=False))
 
     def _own_size(self, row: int) -> float:
         if row not in self._size:
@@ -286,7 +287,7 @@ class _Walk:
 
 
 def outside_its_levels(
-    series: IntArray, value: FloatArray, judged: BoolArray, *, times: float, least: int = ENOUGH
+    series: IntArray, value: FloatArray, judged: BoolArray, *, times: float, least: int = LEAST
 ) -> list[Verdict]:
     """Values of series without a memory (flows, sizes of operations) that are far larger than any before.
 
@@ -371,12 +372,15 @@ def unusual_weekdays(series: IntArray, day: IntArray, judged: BoolArray, *, leas
 def left_behind(move: FloatArray, step: float) -> BoolArray:
     """Rungs of a ladder that stood exactly still while both neighbours moved the same way, each by a step or more.
 
-    move: float64[n], one day's moves of series that belong side by side, in that order; NaN where there is none.
+    move: float64[n], one day's moves of series that belong side by side, in that order; NaN where there is none. The
+    last rung has its neighbours below it; the first, where things come to an end, may stand still.
     """
-    below, above = np.append(np.nan, move[:-1]), np.append(move[1:], np.nan)
+    one, other = np.append(np.nan, move[:-1]), np.append(move[1:], np.nan)
+    if len(move) > 2:
+        other[-1] = move[-3]
     with np.errstate(invalid="ignore"):
-        both = np.minimum(np.abs(below), np.abs(above)) >= step
-        still: BoolArray = (move == 0) & both & (np.sign(below) == np.sign(above))
+        both = np.minimum(np.abs(one), np.abs(other)) >= step
+        still: BoolArray = (move == 0) & both & (np.sign(one) == np.sign(other))
     return still
 
 

@@ -179,8 +179,8 @@ def test_only_a_series_that_never_repeats_is_told_of_when_it_does() -> None:
 
 
 def test_standing_still_is_odd_only_between_neighbours_that_move_the_same_way() -> None:
-    moves = np.array([0.03, 0.0, 0.02, 0.0, -0.02, 0.0, 0.01, 0.0])
-    assert np.flatnonzero(left_behind(moves, 0.02)).tolist() == [1]
+    moves = np.array([0.0, 0.03, 0.0, 0.02, 0.0, -0.02, 0.0, 0.01, 0.02, 0.03, 0.0])
+    assert np.flatnonzero(left_behind(moves, 0.02)).tolist() == [2, 10]
 
 
 def test_a_weekly_series_has_its_weekday() -> None:
