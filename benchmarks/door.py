@@ -39,7 +39,9 @@ from assets.upstream import Upstream
 from benchmarks.figures import CONSOLE, Figure, compared
 from pipelines.sources.files import FilesUpstream
 from pipelines.sources.sample import SampleUpstream
+from quant.sessions import nyse_sessions
 
+CATALOG = load_catalog()
 SEED, CORRUPTIONS, NIGHTS = 20_261_125, 2_000, 500
 LOOKBACK = {
     "price_bars": 8,
@@ -49,7 +51,7 @@ LOOKBACK = {
     "fund_flows": 14,
 }
 OF_A_PRICE, OF_A_RATE = 0.005, 0.05
-LEAST = {"net_flow_usd_mn": 1.0, "accepted_usd_bn": 0.1}  # in the column's unit: below it no sum moves
+LEAST = {"net_flow_usd_mn": 1.0, "accepted_usd_bn": 0.1, "RRPONTSYD": 5.0}  # in their units: below it no sum moves
 CURRENCIES = (0.86, 1.27, 150.0, 1 / 150)
 WEIGHTS = (0.35, 0.15, 0.3, 0.08, 0.12)  # of the tables: roughly as many answers as a night asks of each
 POWERS = (1e-3, 1e-2, 0.1, 10.0, 100.0, 1e3)
@@ -239,8 +241,7 @@ def night_of(
 
 
 _OF_ONE_SERIES = ("scale", "null", "swap of series")
-_ADJUSTED = {s.id for s in load_catalog().symbol if s.price == "adj_close"}
-_REVISED = {s.id for s in load_catalog().series if s.revised}
+_ADJUSTED = {s.id for s in CATALOG.symbol if s.price == "adj_close"}
 
 
 def days_of(source: Source, last: int) -> list[date]:
@@ -268,7 +269,7 @@ def outcome(night: Night, damaged: Frame) -> Outcome:
     believed = _after(source, night.known, held)
     if not _moved(night, right, believed):
         return Outcome(matters=False, caught=False)
-    rows = judge(source.contract, held, night.known, revised=_REVISED)
+    rows = judge(source.contract, held, night.known, entries=CATALOG.fetched())
     known = _after(source, night.known, rows)
     named = any(night.whole_page or f.series == night.target for f in rows.findings)
     if not named and _moved(night, right, known):
@@ -291,7 +292,7 @@ def _moved(night: Night, right: Frame, found: Frame) -> bool:
     key, first = list(night.source.contract.key()), night.source.floats[0]
     watched = [c for c in night.source.floats if c not in ("open", "submitted_usd_bn")]
     recent = pl.col(night.source.day) >= night.today - timedelta(days=400)
-    right, found = (frame.filter(night.own(), recent) for frame in (right, found))
+    right, found = (_due(night, frame.filter(night.own(), recent)) for frame in (right, found))
     both = right.join(found, on=key, how="full", suffix="_found", nulls_equal=True, coalesce=True)
     if night.source.contract is raw.MacroObservations:  # a day that never was says what was known then
         both = both.sort("date").with_columns(pl.col(first).forward_fill())
@@ -303,21 +304,32 @@ def _moved(night: Night, right: Frame, found: Frame) -> bool:
     return any(both.select(_apart(night, c)).to_series().any() for c in watched)
 
 
+def _due(night: Night, rows: Frame) -> Frame:
+    """Without bars on days that are no sessions: core leaves them out, whatever they say."""
+    if night.source.contract is not raw.PriceBars or night.target in _EVERY_DAY:
+        return rows
+    return rows.filter(pl.col("date").is_in(nyse_sessions(night.today).implode()))
+
+
+_EVERY_DAY = {s.id for s in CATALOG.symbol if s.frequency == "calendar_day"}
+
+
 def _apart(night: Night, column: str) -> pl.Expr:
     is_value, found = pl.col(column), pl.col(column + "_found")
     is_rate = night.source.contract is raw.FuturesSettlements or night.target in _RATES
-    tolerance = pl.lit(OF_A_RATE) if is_rate else pl.max_horizontal(OF_A_PRICE * is_value.abs(), LEAST.get(column, 0.0))
+    least = LEAST.get(night.target, LEAST.get(column, 0.0))
+    tolerance = pl.lit(OF_A_RATE) if is_rate else pl.max_horizontal(OF_A_PRICE * is_value.abs(), least)
     return ((found - is_value).abs() > tolerance).fill_null(False)
 
 
-_RATES = {s.id for s in load_catalog().series if s.unit == "percent"}
+_RATES = {s.id for s in CATALOG.series if s.unit == "percent"}
 
 
 def _has_a_hole(night: Night, known: Frame, rows: Rows) -> bool:
     """The gap is named by the calendar; of flows and operations by what their table says of its age."""
     if night.source.contract is not raw.PriceBars:
         return False
-    symbols = load_catalog().symbol
+    symbols = CATALOG.symbol
     days = pl.concat([known.select("symbol", "date"), rows.good.select("symbol", "date")]).unique()
     return any(f.series in (night.target, "NYSE") for f in holes(symbols, days, night.today))
 
@@ -325,7 +337,7 @@ def _has_a_hole(night: Night, known: Frame, rows: Rows) -> bool:
 def _breaches(night: Night, known: Frame) -> set[tuple[str, date]]:
     """What the catalog's cross-checks say of the last month, given this table as known and the others as they are."""
     tables = {s.contract: s.rows for s in night.others} | {night.source.contract: known}
-    first, catalog = night.today - timedelta(days=30), load_catalog()
+    first, catalog = night.today - timedelta(days=30), CATALOG
     recent = {c: rows.filter(pl.col(c.door.day).is_between(first, night.today)) for c, rows in tables.items() if c.door}
     millions = [s.id for s in catalog.series if s.unit == "usd_mn"]
     value = pl.when(pl.col("series_id").is_in(millions)).then(pl.col("value") / 1000).otherwise("value")
@@ -371,14 +383,14 @@ def clean_nights(history: Sequence[Source], count: int) -> tuple[int, int]:
         for today in days_of(source, count):
             night = night_of(source, today, rng)
             if night is not None:
-                rows = judge(source.contract, Rows(night.answer), night.known, revised=_REVISED)
+                rows = judge(source.contract, Rows(night.answer), night.known, entries=CATALOG.fetched())
                 nights, held = nights + 1, held + (not rows.held.is_empty() or not rows.broken.is_empty())
     return held, nights
 
 
 def measured(upstream: Upstream, seed: int, count: int = CORRUPTIONS, nights: int = NIGHTS) -> list[Figure]:
     """The matrix on the console, and its sum as figures."""
-    history = sources(upstream, load_catalog())
+    history = sources(upstream, CATALOG)
     matters, caught = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     begun = time.process_time()
     for kind, table, found in corruptions(history, seed, count):
@@ -399,7 +411,7 @@ def measured(upstream: Upstream, seed: int, count: int = CORRUPTIONS, nights: in
 
 def run() -> list[Figure]:
     """On the simulated market, with the usual seed."""
-    return measured(SampleUpstream(load_catalog()), SEED, count=500, nights=100)
+    return measured(SampleUpstream(CATALOG), SEED, count=500, nights=100)
 
 
 def _print(matters: Counter[tuple[str, str]], caught: Counter[tuple[str, str]]) -> None:
@@ -412,6 +424,6 @@ def _print(matters: Counter[tuple[str, str]], caught: Counter[tuple[str, str]]) 
 
 if __name__ == "__main__":
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else SEED
-    chosen = FilesUpstream(Path(sys.argv[2]), load_catalog()) if len(sys.argv) > 2 else SampleUpstream(load_catalog())
+    chosen = FilesUpstream(Path(sys.argv[2]), CATALOG) if len(sys.argv) > 2 else SampleUpstream(CATALOG)
     for figure in measured(chosen, seed):
         print(f"{figure['name']}: {figure['value']:g} of {figure['baseline_value']:g}")

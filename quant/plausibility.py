@@ -49,7 +49,7 @@ class Limits:
     same where nothing else was observed. spike: like unexplained, where the next value takes it back.
     """
 
-    unit_step: float = 8.0
+    unit_step: float = 6.0
     enormous: float = 40.0
     beyond: float = 4.0
     unexplained: float | None = None
@@ -151,20 +151,38 @@ class Moves:
         return past[np.isfinite(past)]
 
 
-def implausible(series: IntArray, day: IntArray, value: FloatArray, judged: BoolArray, limits: Limits) -> list[Verdict]:
+def implausible(
+    series: IntArray,
+    day: IntArray,
+    value: FloatArray,
+    judged: BoolArray,
+    limits: Limits,
+    conceivable: FloatArray | float = 0.0,
+) -> list[Verdict]:
     """The values that their own past and the other series' moves of the day do not allow.
 
     series: int64[T], non-decreasing; day: int64[T], increasing within a series; value: float64[T], no NaN; judged:
-    bool[T], false for what is believed already and only serves as past. A value that is not believed is no past of
-    the next. Returns verdicts in order of rows.
+    bool[T], false for what is believed already and only serves as past; conceivable: float64[T] or one for all, the
+    size of a move that is believed whatever the past. A value that is not believed is no past of the next. Returns
+    verdicts in order of rows.
     """
-    return _Walk(series, day, value, judged, limits).verdicts()
+    believed = np.broadcast_to(np.asarray(conceivable, dtype=np.float64), value.shape)
+    return _Walk(series, day, value, judged, limits, believed).verdicts()
 
 
 class _Walk:
     """Through every series in order of days, stopping only where a quick bound says that a move may be too large."""
 
-    def __init__(self, series: IntArray, day: IntArray, value: FloatArray, judged: BoolArray, limits: Limits) -> None:
+    def __init__(
+        self,
+        series: IntArray,
+        day: IntArray,
+        value: FloatArray,
+        judged: BoolArray,
+        limits: Limits,
+        conceivable: FloatArray,
+    ) -> None:
+        self._conceivable = conceivable
         self._moves = Moves(series, value)
         self._series, self._day, self._value, self._judged, self._limits = series, day, value, judged, limits
         self._by_day = np.argsort(day, kind="stable")
@@ -213,7 +231,7 @@ class _Walk:
     def _judge(self, row: int, reference: float) -> Verdict | None:
         limits, moves, value = self._limits, self._moves, float(self._value[row])
         known = moves.count(row)
-        if known < LEAST or value == reference:
+        if known < LEAST or abs(value - reference) <= self._conceivable[row]:
             return None
         size, beyond = moves.measure(row, reference)
         if self._is_power_of_ten(row, reference) and moves.in_differences(row, reference) >= limits.unit_step:
@@ -253,12 +271,13 @@ class _Walk:
 
     def _is_power_of_ten(self, row: int, reference: float) -> bool:
         """Ten, a hundred, a thousand times more or less, give or take a large day's move, and as never before."""
-        value = float(self._value[row])
+        value, moves = float(self._value[row]), self._moves
         if value <= 0 or reference <= 0:
             return False
         power = float(np.log10(value / reference))
         near = round(power) != 0 and abs(power - round(power)) <= _NEAR_A_POWER
-        return near and abs(np.log(value / reference)) > self._moves.largest(row, logs=True)
+        in_logs = abs(np.log(value / reference)) > moves.largest(row, logs=True)
+        return near and (in_logs or abs(value - reference) > moves.largest(row, logs=False))
 
     def _own_size(self, row: int) -> float:
         if row not in self._size:
@@ -268,7 +287,7 @@ class _Walk:
 
 
 def outside_its_levels(
-    series: IntArray, value: FloatArray, judged: BoolArray, *, times: float, least: int = ENOUGH
+    series: IntArray, value: FloatArray, judged: BoolArray, *, times: float, least: int = LEAST
 ) -> list[Verdict]:
     """Values of series without a memory (flows, sizes of operations) that are far larger than any before.
 
@@ -353,12 +372,15 @@ def unusual_weekdays(series: IntArray, day: IntArray, judged: BoolArray, *, leas
 def left_behind(move: FloatArray, step: float) -> BoolArray:
     """Rungs of a ladder that stood exactly still while both neighbours moved the same way, each by a step or more.
 
-    move: float64[n], one day's moves of series that belong side by side, in that order; NaN where there is none.
+    move: float64[n], one day's moves of series that belong side by side, in that order; NaN where there is none. The
+    last rung has its neighbours below it; the first, where things come to an end, may stand still.
     """
-    below, above = np.append(np.nan, move[:-1]), np.append(move[1:], np.nan)
+    one, other = np.append(np.nan, move[:-1]), np.append(move[1:], np.nan)
+    if len(move) > 2:
+        other[-1] = move[-3]
     with np.errstate(invalid="ignore"):
-        both = np.minimum(np.abs(below), np.abs(above)) >= step
-        still: BoolArray = (move == 0) & both & (np.sign(below) == np.sign(above))
+        both = np.minimum(np.abs(one), np.abs(other)) >= step
+        still: BoolArray = (move == 0) & both & (np.sign(one) == np.sign(other))
     return still
 
 

@@ -84,7 +84,7 @@ class MacroObservations(RawTable):
     """One observation of one macro series, in the unit it is published in, by vintage where vintages are known."""
 
     subject = "macro"
-    door = Door(series="series_id", day="date", values=("value",), limits=PUBLISHED)
+    door = Door(series="series_id", day="date", values=("value",), limits=PUBLISHED, conceivable={"percent": 1.5})
     series_id = dy.String(description="catalog id")
     date = dy.Date(description="the day or period the value speaks of, as the publisher dates it")
     realtime_start = dy.Date(nullable=True, description="first day this value was public; null: not recorded")
@@ -109,7 +109,7 @@ class TreasuryOperations(RawTable):
     door = Door(
         series="operation_type",
         day="operation_date",
-        values=("accepted_usd_bn", "submitted_usd_bn"),
+        values=("accepted_usd_bn",),
         kind="levels",
         times=4.0,  # [below 2]
         usual=0.1,
@@ -122,6 +122,11 @@ class TreasuryOperations(RawTable):
     submitted_usd_bn = number("USD bn", "par amount offered by dealers", nullable=True, min=0)
     accepted_usd_bn = number("USD bn", "par amount the Desk took", nullable=True, min=0)
     note = dy.String(nullable=True, description="the Desk's remark")
+
+    @dy.rule()
+    def takes_no_more_than_offered(cls) -> pl.Expr:  # noqa: N805
+        """The Desk accepts from what dealers submit."""
+        return pl.col("accepted_usd_bn") <= pl.col("submitted_usd_bn") + 1e-9
 
 
 class FundFlows(RawTable):

@@ -7,6 +7,7 @@ Here: new values, held against the known ones with the accepted changes in them.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from datetime import timedelta
 
 import numpy as np
@@ -34,10 +35,19 @@ class Arriving:
     """The new values of one answer."""
 
     def __init__(
-        self, door: Door, key: tuple[str, ...], final: pl.DataFrame, known: pl.DataFrame, replacing: Replacing
+        self,
+        door: Door,
+        key: tuple[str, ...],
+        final: pl.DataFrame,
+        known: pl.DataFrame,
+        replacing: Replacing,
+        conceivable: Mapping[str, float],
     ) -> None:
-        """final: the answer's final rows; known: what is believed of the table; replacing: the judged rest of it."""
-        self._door, self._replacing = door, replacing
+        """final: the answer's final rows; known: what is believed of the table; replacing: the judged rest of it.
+
+        conceivable: moves that are believed, by series.
+        """
+        self._door, self._replacing, self._conceivable = door, replacing, conceivable
         new = final.filter(~pl.col("_stored"))
         columns = [door.series, door.day, *door.values, *door.bar, *([door.ladder.order] if door.ladder else [])]
         replaced = replacing.changed.filter(pl.col("_row").is_in(replacing.accepted))
@@ -98,7 +108,8 @@ class Arriving:
         if door.kind == "levels":
             verdicts = outside_its_levels(series, value, judged, times=door.times)
         else:
-            verdicts = implausible(series, day, value, judged, door.limits)
+            believed = own[door.series].replace_strict(self._conceivable, default=0.0, return_dtype=pl.Float64)
+            verdicts = implausible(series, day, value, judged, door.limits, believed.to_numpy())
         others = [pl.col(c).is_null() for c in door.values if c != field]
         alone = own.select(pl.all_horizontal(pl.lit(True), *others)).to_series()
         decisive = field == door.values[0] or door.kind == "levels"

@@ -19,6 +19,7 @@ from typing import Protocol
 
 import polars as pl
 
+from assets.catalog import Futures, Series, Symbol
 from assets.door.arriving import Arriving
 from assets.door.columns import NOW, WAS, Doubt, apart
 from assets.door.findings import Finding, State
@@ -27,6 +28,8 @@ from assets.door.rules import Door
 from assets.framework.contract import RawTable
 from assets.framework.rows import Rows, hold_to_contract, payload_of
 from assets.upstream import Fetched
+
+Entry = Symbol | Series | Futures
 
 
 class History(Protocol):
@@ -45,15 +48,18 @@ def admitted(
     ids: Sequence[str],
     history: History,
     today: date,
-    revised: Collection[str],
+    entries: Collection[Entry] = (),
 ) -> Rows:
-    """What an upstream delivered, held to its contract and against what is stored. ids: the series it answered for."""
+    """What an upstream delivered, held to its contract and against what is stored.
+
+    ids: the series it answered for. entries: what the catalog says of the series that are in it.
+    """
     rows = hold_to_contract(contract, fetched.rows, tuple(ids))
     if contract.door is not None:
         known = _with_what_repeats(
             contract, history.known(contract, today), history.waiting(contract, today), rows.good
         )
-        rows = judge(contract, rows, known, revised=revised, splits=fetched.splits)
+        rows = judge(contract, rows, known, entries=entries, splits=fetched.splits)
     return replace(rows, findings=(*rows.findings, *fetched.findings), notes=tuple(map(str, fetched.notes)))
 
 
@@ -75,13 +81,13 @@ def judge(
     rows: Rows,
     known: pl.DataFrame,
     *,
-    revised: Collection[str] = (),
+    entries: Collection[Entry] = (),
     splits: Mapping[str, Sequence[float]] | None = None,
 ) -> Rows:
     """Judge rows that keep their contract. known: what is believed of the table now, in the contract's columns.
 
-    revised: series whose publisher restates history as a matter of course. splits: ratios by series that the source
-    reports with this answer.
+    entries: what the catalog says of the series that are in it. splits: ratios by series that the source reports with
+    this answer.
     """
     door = contract.door
     if door is None:
@@ -93,8 +99,9 @@ def judge(
     incoming, kept = _without_absences(contract, door, incoming)
     final = incoming.filter("_final")
     replacing = Replacing(door, final, known)
-    replacing.judge(revised, splits or {})
-    arriving = Arriving(door, contract.key(), final, known, replacing)
+    replacing.judge({e.id for e in entries if e.revised}, splits or {})
+    conceivable = {e.id: door.conceivable[e.unit] for e in entries if e.unit in door.conceivable}
+    arriving = Arriving(door, contract.key(), final, known, replacing, conceivable)
     left_out = _left_out(door, final, known) if door.together else []
     return _parted(contract, door, rows, incoming, [*replacing.doubts, *arriving.doubts()], [*kept, *left_out])
 

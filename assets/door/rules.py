@@ -6,6 +6,7 @@ Here: the words a contract says it in. Not here: the judging (assets.door.judgem
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,7 +31,9 @@ class Door:
     many `bar_scales` of it. usual: the largest change of a known value that needs no second look, in scales of a path
     or as a share of a level; handful: the largest number of such changes in one answer. settles: newest days of a
     series that its publisher still fills in. fixed: columns that never change once they are known. together: the
-    series come in one answer, or on the same days. ladder: their order, where neighbours move together.
+    series come in one answer, or on the same days. ladder: their order, where neighbours move together. conceivable:
+    by the catalog's units, moves that are believed whatever the series did before: a rate may be cut by a point in an
+    evening, to a tenth of itself.
     """
 
     series: str
@@ -47,3 +50,4 @@ class Door:
     fixed: tuple[str, ...] = ()
     together: bool = False
     ladder: Ladder | None = None
+    conceivable: Mapping[str, float] = field(default_factory=dict)

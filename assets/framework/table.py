@@ -168,7 +168,7 @@ def ingest(
                     [i for i in ids if i not in missing],
                     context.resources.warehouse,
                     context.resources.upstream.today(),
-                    revised={e.id for e in entries if e.revised},
+                    entries,
                 )
             return dg.MaterializeResult(
                 value=rows,

@@ -6,6 +6,7 @@ Here: who decides, which days, on which day of the data; what is said when it is
 
 from __future__ import annotations
 
+import difflib
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,6 @@ from datetime import date
 
 from assets.catalog import load_catalog
 from pipelines.home import Home
-from pipelines.orchestration.launchpad import chosen_entries
 from pipelines.settings import Settings, SettingsError
 from pipelines.sources.select import select_upstream
 from pipelines.warehouse.decisions import Decision
@@ -41,10 +41,18 @@ def release(settings: Settings, series: str, day: str, until: str, why: str) -> 
 
 def ask_again(settings: Settings, series: str, since: str, why: str) -> None:
     """Note that a series is wanted anew; the next fetch asks for it."""
-    chosen_entries(load_catalog(), [series], "ingest")  # a typo is named before anything is written
+    _check_series(series)  # a typo is named before anything is written
     decision = _decision(settings, series, since or date.min.isoformat(), "", why)
     with _warehouse(settings, decision.on) as warehouse:
         warehouse.ask_again(decision)
+
+
+def _check_series(series: str) -> None:
+    known = [entry.id for entry in load_catalog().fetched()]
+    if series not in known:
+        close = difflib.get_close_matches(series.upper(), known, n=1)
+        hint = f" (close to {close[0]})" if close else ""
+        raise SettingsError(f"{series} is no symbol, series or futures of assets/catalog.toml{hint}; correct the name")
 
 
 def _decision(settings: Settings, series: str, first: str, last: str, why: str) -> Decision:

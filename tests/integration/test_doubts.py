@@ -61,7 +61,7 @@ class Home:
     def night(self, on: date, answer: pl.DataFrame, **told: dict[str, tuple[float, ...]]) -> Revisions:
         """What a night's answer leaves in the warehouse."""
         with self.open(on) as opened:
-            rows = admitted(PriceBars, Fetched(answer, **told), ["BTC-USD"], opened, on, revised=())
+            rows = admitted(PriceBars, Fetched(answer, **told), ["BTC-USD"], opened, on)
             self.nights.append(rows)
             at = datetime.combine(on, time(23), UTC)
             return opened.append_revisions(

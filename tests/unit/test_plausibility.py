@@ -109,6 +109,13 @@ def test_a_rate_that_stands_for_years_may_step_as_it_did_before() -> None:
     assert rules(judged(np.append(path, 25.0), limits=Limits())) == [(len(path), "unit_step")]
 
 
+def test_a_rate_may_be_cut_by_a_point_to_a_tenth_of_itself() -> None:
+    path = np.append(1.1 + 0.01 * (np.arange(100) % 3), 0.11)
+    series, day = np.zeros(101, int), np.arange(101)
+    assert rules(implausible(series, day, path, day == 100, Limits())) == [(100, "unit_step")]
+    assert implausible(series, day, path, day == 100, Limits(), 1.5) == []
+
+
 def test_too_young_a_series_is_not_judged() -> None:
     assert judged(np.array([1.0, 1.1, 1000.0, 1.0]), limits=TRADED) == []
 
@@ -172,8 +179,8 @@ def test_only_a_series_that_never_repeats_is_told_of_when_it_does() -> None:
 
 
 def test_standing_still_is_odd_only_between_neighbours_that_move_the_same_way() -> None:
-    moves = np.array([0.03, 0.0, 0.02, 0.0, -0.02, 0.0, 0.01, 0.0])
-    assert np.flatnonzero(left_behind(moves, 0.02)).tolist() == [1]
+    moves = np.array([0.0, 0.03, 0.0, 0.02, 0.0, -0.02, 0.0, 0.01, 0.02, 0.03, 0.0])
+    assert np.flatnonzero(left_behind(moves, 0.02)).tolist() == [2, 10]
 
 
 def test_a_weekly_series_has_its_weekday() -> None:
