@@ -65,6 +65,14 @@ class InstanceUnreachable(KnownFault):
 
 # Where runs are kept for more than one machine or many readers; without the variable, in SQLite beside the settings.
 POSTGRES = "RECOUPLE_POSTGRES_URL"
+_IN_SQLITE = """\
+event_log_storage:
+  module: pipelines.orchestration.event_log
+  class: KeptEventLog
+  config:
+    base_dir:
+      env: DAGSTER_HOME
+"""
 _IN_POSTGRES = f"""\
 storage:
   postgres:
@@ -95,7 +103,7 @@ def dagster_home(home: Path) -> Path:
 
 def settings_text() -> str:
     """The settings as they are written where there are none."""
-    return _OURS + _SETTINGS + (_IN_POSTGRES if os.environ.get(POSTGRES) else "")
+    return _OURS + _SETTINGS + (_IN_POSTGRES if os.environ.get(POSTGRES) else _IN_SQLITE)
 
 
 def is_ours(text: str) -> bool:
@@ -154,12 +162,9 @@ def _instance(folder: Path) -> dg.DagsterInstance:
 
 @contextmanager
 def _unhurried_sqlite() -> Iterator[None]:
-    """Let SQLite write Dagster's events without waiting for the disk each time.
+    """Let SQLite write Dagster's runs without waiting for the disk each time; the event log sees to itself.
 
-    Dagster opens, commits and closes its event log for every event, and each close of the last connection copies the
-    write-ahead log back: measured, 8 of 17 seconds of a nightly. In WAL mode `synchronous = NORMAL` is safe against
-    corruption (a power cut may lose the last events of the log, never anything of the warehouse), and one connection
-    kept open per file spares the copying.
+    Each close of the last connection copies the write-ahead log back, so one is kept open per file.
     """
     with ExitStack() as kept:
         seen: set[str] = set()

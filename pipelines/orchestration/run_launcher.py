@@ -3,7 +3,7 @@
 Here: Dagster's own launcher, which can also say whether a run's process lives; run monitoring asks it every few
 seconds. Not here: how that is known (pipelines.orchestration.run_processes).
 
-The two words of the answer are the only names taken from inside Dagster: there is no public place for them.
+The two words of the answer are names from inside Dagster: there is no public place for them.
 """
 
 from __future__ import annotations
