@@ -32,7 +32,7 @@ def main() -> NoReturn:
     command()
 
 
-open_house()  # at import: `python -m recouple` and a notebook need no more than the name
+open_house()  # at import: a notebook needs no more than the name
 
 if __name__ == "__main__":
     main()

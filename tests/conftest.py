@@ -6,12 +6,9 @@ Here: fixtures used by more than one folder of tests. Not here: facts about one 
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from datetime import date
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import polars as pl
@@ -34,25 +31,14 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port: nobody listens
 AsOfRun = Callable[[Settings, date], Settings]
 
 
-class NetworkBlockedError(RuntimeError):
-    """A test tried to leave this machine."""
-
-
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
-    """Connections go to loopback or nowhere.
+    """Whatever asks, nothing leaves this machine.
 
-    libcurl and other programs open sockets that Python never sees: a proxy that refuses every connection stops those.
+    Python's own sockets are held to loopback by pytest-socket. libcurl and other programs open sockets that Python never
+    sees: a proxy that refuses every connection stops those.
     """
-    real = socket.socket.connect
-
-    def guarded(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
-            raise NetworkBlockedError(f"a test tried to connect to {address}; serve it on 127.0.0.1 instead")
-        real(self, address)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket.socket, "connect", guarded)
         for scheme in ("http", "https", "all"):
             _set_in_either_case(patch, f"{scheme}_proxy", NOWHERE)
         _set_in_either_case(patch, "no_proxy", "127.0.0.1,localhost")
@@ -76,13 +62,6 @@ def no_brief() -> Iterator[None]:
         patch.setattr(publishing, "_draw_brief", lambda folder: None)
         patch.setattr(publishing, "_copy", lambda folder: None)
         yield
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @pytest.fixture(scope="session")

@@ -206,11 +206,11 @@ def test_an_upgrade_removes_what_has_another_shape(recouple: Command, settings: 
     assert "core.daily_prices" not in recouple("drop").stdout
 
 
-def test_a_day_before_the_data_begin_is_refused_in_one_sentence(recouple: Command) -> None:
-    said = recouple("asof", "1890-01-01")
-    assert said.exit_code == 1
-    assert "lies before the data begin" in said.output
-    assert said.output.count("failed:") == 1
+def test_a_day_without_a_session_is_refused_with_its_neighbours(recouple: Command) -> None:
+    with pytest.raises(KnownFault, match="no past session of the NYSE since 2016-01-04; choose 2016-01-04$"):
+        recouple("asof", "1890-01-01", catch_exceptions=False)
+    with pytest.raises(KnownFault, match="choose 2025-10-03 or 2025-10-06"):
+        recouple("asof", "2025-10-05", catch_exceptions=False)
 
 
 # ------------------------------------------------------------------ where it runs

@@ -57,8 +57,9 @@ def test_a_demo_from_the_installed_wheel_equals_that_of_the_checkout(
         check=True,
         capture_output=True,
     )
-    said = subprocess.run([python, "-m", "recouple", "--version"], cwd=tmp_path, env=environment, capture_output=True)
-    assert said.stdout.decode().startswith("recouple 0."), said.stderr.decode()
+    named = [python, "-c", "import recouple, pipelines; print(pipelines.__file__)"]
+    said = subprocess.run(named, cwd=tmp_path, env=environment, capture_output=True)
+    assert Path(said.stdout.decode().strip()).is_relative_to(site / "recouple"), said.stderr.decode()
     installed = json.loads((tmp_path / "home" / "demo" / "manifest.json").read_text())
     checkout = json.loads((sample_home.home / "manifest.json").read_text())
     assert installed["marts"] == checkout["marts"]
