@@ -51,7 +51,14 @@ class Nights:
     def __init__(self, server: Loopback, home: Path) -> None:
         self.server, self.home = server, home
         self.clock = FakeClock(NIGHTS[0][1])
-        entries = {"symbol": [AAPL], "series": [GDP], "pair": [], "windows_sessions": [20]}
+        pair = {"asset": AAPL["id"], "benchmark": "^GSPC"}
+        entries = {
+            "symbol": [AAPL],
+            "series": [GDP],
+            "pair": [pair],
+            "headline": "AAPL/^GSPC",
+            "windows_sessions": [20],
+        }
         self.catalog = Catalog.model_validate(entries)
 
     def run(self, tables: Sequence[type[Table]], now: datetime, as_of: date | None = None) -> None:
