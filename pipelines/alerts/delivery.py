@@ -26,7 +26,8 @@ from pipelines.alerts.ledger import Ledger
 from pipelines.alerts.news import FAILED, Event, events, failure
 from pipelines.home import Home
 from pipelines.orchestration.run_report import RunReport
-from pipelines.published.marts import Marts
+from pipelines.published.contract import AnotherContract
+from pipelines.published.marts import Marts, NothingPublished
 from pipelines.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,11 @@ def _note(ledger: Ledger, settings: Settings, report: RunReport) -> None:
 
 
 def _published(home: Path) -> Marts | None:
-    return Marts.current(home) if Home(home).current.exists() else None
+    """The run in force, if there is one that this release can read: what an earlier one published is no news."""
+    try:
+        return Marts.current(home)
+    except (NothingPublished, AnotherContract):
+        return None
 
 
 def _marked(event: Event, simulated: bool) -> Event:

@@ -21,6 +21,7 @@ import polars as pl
 from assets.contracts import MARTS
 from assets.framework.errors import KnownFault
 from pipelines.home import Home, Run, Tree
+from pipelines.published.contract import is_readable
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.in_force import changing, complete_runs, heal, in_force, manifest_of
 from pipelines.publishing.serving import serve
@@ -85,6 +86,8 @@ def restore(backup: Path, home: Path) -> list[str]:
 
 def _compared(folder: Path) -> list[str]:
     """Every mart of the run in force against the hash in its manifest."""
+    if not is_readable(folder):
+        return [f"{folder.name} was made by another release: its marts were copied and not compared"]
     said = manifest_of(folder)["marts"]
     other = [
         mart.table_name()
@@ -94,7 +97,7 @@ def _compared(folder: Path) -> list[str]:
         != said[mart.table_name()]["content_hash"]
     ]
     if other:
-        return [f"differ from their hashes (damaged, or of an earlier release): {', '.join(other)}"]
+        return [f"differ from their hashes (damaged): {', '.join(other)}"]
     return [f"all {len(said)} marts of {folder.name} hold what they held"]
 
 

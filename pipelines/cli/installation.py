@@ -15,6 +15,7 @@ from pathlib import Path
 from pipelines.home import Home, Tree, size_bytes
 from pipelines.orchestration.health import Health, health
 from pipelines.orchestration.instance import missing_settings
+from pipelines.published.contract import is_readable
 from pipelines.publishing.in_force import complete_runs, in_force, manifest_of
 from pipelines.publishing.serving import outdated
 from pipelines.settings import Settings
@@ -94,6 +95,10 @@ def _served(tree: Path) -> Iterator[DoctorFinding]:
         )
     else:
         yield DoctorFinding("served", True, f"{current.name}, the newest of {len(runs)} runs kept")
+    if not is_readable(current):
+        yield DoctorFinding(
+            "contract", False, f"{current.name} was made by another release", "Run `recouple upgrade`, then a night"
+        )
     fault = outdated(current, simulated=bool(manifest_of(current).get("simulated")))
     if fault:
         yield DoctorFinding("serving.duckdb", False, f"{Tree(tree).serving} {fault}", "Run `recouple heal`")

@@ -18,6 +18,7 @@ from assets.framework.errors import KnownFault
 from pipelines.cli.installation import nearest
 from pipelines.home import Run, size_bytes
 from pipelines.orchestration.health import Health, health
+from pipelines.published.contract import is_readable
 from pipelines.publishing.in_force import complete_runs, in_force, manifest_of
 from pipelines.settings import Settings
 
@@ -60,7 +61,6 @@ def _published(figures: CollectorRegistry, tree: Path, now: datetime) -> None:
         _gauge(figures, "published", "1 where a complete run is in force.", 0)
         return
     manifest = manifest_of(folder)
-    freshness = pl.read_parquet(Run(folder).mart("series_freshness"), glob=False)
     published = datetime.fromisoformat(manifest["published_at"])
     as_of = datetime.fromisoformat(manifest["as_of"]).replace(tzinfo=UTC)
     _gauge(figures, "published", "1 where a complete run is in force.", 1)
@@ -68,13 +68,20 @@ def _published(figures: CollectorRegistry, tree: Path, now: datetime) -> None:
     _gauge(figures, "data_age_seconds", "Time since the as-of date of the run in force.", (now - as_of).total_seconds())
     _gauge(figures, "rolled_back", "1 where a newer complete run is not in force.", float(folder != runs[-1]))
     _gauge(figures, "runs_kept", "Complete runs on disk.", len(runs))
+    _inputs(figures, folder)
+    rows = Gauge("recouple_mart_rows", "Rows of each mart in force.", ["mart"], registry=figures)
+    for name, mart in manifest["marts"].items():
+        rows.labels(name).set(mart["rows"])
+
+
+def _inputs(figures: CollectorRegistry, folder: Path) -> None:
+    if not is_readable(folder):  # another release's; the next night tells them again
+        return
+    freshness = pl.read_parquet(Run(folder).mart("series_freshness"), glob=False)
     _gauge(figures, "inputs", "Series that are fetched.", freshness.height)
     _gauge(figures, "inputs_stale", "Series later than expected.", freshness.filter("is_stale").height)
     late = freshness.filter("is_stale", "required").height
     _gauge(figures, "inputs_required_late", "Late series that the reading cannot do without.", late)
-    rows = Gauge("recouple_mart_rows", "Rows of each mart in force.", ["mart"], registry=figures)
-    for name, mart in manifest["marts"].items():
-        rows.labels(name).set(mart["rows"])
 
 
 def _nights(figures: CollectorRegistry, told: Health, now: datetime) -> None:

@@ -22,13 +22,20 @@ def status(as_json: AsJson = False) -> None:
     """Today's reading, the age of the data, the last night; 1 where a needed input is late or something is wrong."""
     from pipelines.cli.installation import findings
     from pipelines.cli.terminal import Status, attention
+    from pipelines.published.contract import AnotherContract
+    from pipelines.published.marts import NothingPublished
 
     chosen = settings()
-    now = Status.of(chosen.tree)
     operations = findings(chosen, datetime.now(UTC))
     wrong = [finding for finding in operations if not finding.ok]
+    told = {"operations": [asdict(finding) for finding in operations]}
+    try:
+        now = Status.of(chosen.tree)
+    except (NothingPublished, AnotherContract):  # its sentence is the last; how the installation is stands above it
+        show_json(told) if as_json else typer.echo("\n".join(attention(wrong)).strip())
+        raise
     if as_json:
-        show_json(now.as_dict() | {"operations": [asdict(finding) for finding in operations]})
+        show_json(now.as_dict() | told)
     else:
         typer.echo("\n".join([now.as_text(), *attention(wrong)]))
     if now.late or wrong:

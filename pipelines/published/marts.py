@@ -19,6 +19,7 @@ import polars as pl
 from assets.catalog import Pair, load_catalog
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
+from pipelines.published.contract import must_be_readable
 
 KNOWN_ON = {
     "market_state": "session",
@@ -85,13 +86,16 @@ class Marts:
 
     @classmethod
     def current(cls, tree: Path) -> Marts:
-        """The newest run of a tree; the link is followed once, so that everything read comes from one run."""
+        """The newest run of a tree; the link is followed once, so that everything read comes from one run.
+
+        Raises NothingPublished, and AnotherContract for a run that this release would misread.
+        """
         link = Tree(tree).current
         if not link.exists():
             raise NothingPublished(
                 f"{tree} holds no published run; run `make demo` or `make nightly` once, or set RECOUPLE_HOME"
             )
-        folder = link.resolve()
+        folder = must_be_readable(link.resolve())
         return cls.of(folder, json.loads(Run(folder).manifest.read_text()))
 
     @cached_property

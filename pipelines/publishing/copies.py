@@ -15,8 +15,8 @@ import polars as pl
 
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
-from pipelines.publishing.in_force import contract_of
-from pipelines.publishing.tables import META, STORAGE_VERSION, Served, contract_version, listed, quoted, served_tables
+from pipelines.published.contract import must_be_readable
+from pipelines.publishing.tables import META, STORAGE_VERSION, Served, listed, quoted, served_tables
 
 Kind = Literal["duckdb", "csv", "xlsx"]
 
@@ -66,9 +66,7 @@ def export(tree: Path, target: Path, kind: Kind) -> None:
     link = Tree(tree).current
     if not link.exists():
         raise ExportError(f"{link} does not exist; run `make nightly` once, then export")
-    folder = link.resolve()
-    if contract_of(folder.name) != contract_version():
-        raise ExportError(f"{folder.name} was made by another release; run `make nightly` once, then export")
+    folder = must_be_readable(link.resolve())
     if not target.absolute().parent.is_dir():
         raise ExportError(f"{target.absolute().parent} is no folder; make it, or export to another place")
     if kind == "duckdb":

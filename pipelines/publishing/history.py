@@ -20,6 +20,7 @@ from assets.contracts import MARTS
 from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from pipelines.home import Home, Run, Tree
+from pipelines.published.contract import is_readable
 from pipelines.published.marts import HeadlinePair
 from pipelines.publishing.tables import STORAGE_VERSION
 
@@ -27,7 +28,7 @@ _SAME_DIGITS = 1e-9
 
 
 class NoSuchDay(KnownFault):
-    """A day that was never computed was asked for."""
+    """A day was asked for that was never computed, or only by another release."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ def compare(home: Path, first: date, second: date) -> Iterator[Difference]:
         if not link.exists():
             raise NoSuchDay(f"{day} has not been computed; run `recouple asof {day}` first")
         folders.append(link.resolve())
+        if not is_readable(folders[-1]):
+            raise NoSuchDay(f"{day} was computed by another release; run `recouple asof {day}` again")
     for mart in MARTS:
         one, two = (pl.read_parquet(Run(folder).mart(mart.table_name())) for folder in folders)
         difference = _difference(mart, one, two)

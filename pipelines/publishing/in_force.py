@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
+from pipelines.published.contract import contract_of
 
 LEAD_US = 500_000  # from writing an entry to its time; in between lies one replacement of a small file
 LOCK_SECONDS = 60.0
@@ -81,11 +82,6 @@ def changing(tree: Path) -> Iterator[None]:
 def run_name(stem: str, contract: str) -> str:
     """The name of a run's folder; it ends with the contract, because a view reads only runs of its own shape."""
     return f"{stem}.{contract}"
-
-
-def contract_of(run: str) -> str:
-    """The contract that a run was made under, from its name."""
-    return run.rpartition(".")[2]
 
 
 def published_us(run: str) -> int:

@@ -28,11 +28,11 @@ from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from assets.framework.rows import hold_to_contract
 from pipelines.home import Run, Tree, size_bytes
+from pipelines.published.contract import META_COMMENTS, contract_version
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
 from pipelines.publishing.serving import serve
-from pipelines.publishing.tables import META_COMMENTS, contract_version
 from pipelines.warehouse.store import Warehouse
 
 _BRIEF_SECONDS = 300

@@ -29,8 +29,8 @@ import polars as pl
 
 from assets.framework.errors import KnownFault
 from pipelines.home import Tree
-from pipelines.publishing.in_force import contract_of
-from pipelines.publishing.tables import STORAGE_VERSION, contract_version, listed, quoted, served_tables
+from pipelines.published.contract import contract_of, is_readable
+from pipelines.publishing.tables import STORAGE_VERSION, listed, quoted, served_tables
 
 # Begins the folder of empty marts that gives the views of one contract their columns. Every view names it first, so
 # that it is what a client of a moved home is told is missing.
@@ -57,7 +57,7 @@ def serve(folder: Path, *, simulated: bool) -> list[str]:
 
     The views of a run that an earlier release made stay as that release made them, until the next publication.
     """
-    if contract_of(folder.name) != contract_version():
+    if not is_readable(folder):
         return [f"{folder.name} was made by another release; the next night makes views of this one"]
     views = _Views.of(folder, simulated=simulated)
     fault = views.fault() if views.made_so else None
@@ -70,7 +70,7 @@ def serve(folder: Path, *, simulated: bool) -> list[str]:
 
 def outdated(folder: Path, *, simulated: bool) -> str | None:
     """What is wrong with serving.duckdb for the run in `folder`, if anything; changes nothing."""
-    if contract_of(folder.name) != contract_version():
+    if not is_readable(folder):
         return None
     views = _Views.of(folder, simulated=simulated)
     return views.fault() if views.made_so else "was made for another folder, contract or DuckDB"

@@ -21,6 +21,7 @@ from pipelines.cli.backup import back_up, restore
 from pipelines.cli.installation import DoctorFinding, findings
 from pipelines.cli.main import app
 from pipelines.orchestration import instance
+from pipelines.published.contract import contract_of
 from pipelines.publishing import in_force
 from pipelines.settings import Settings, load_environment
 from tests.conftest import own_copy
@@ -36,7 +37,7 @@ def kept(shared: Path, sample_home: Settings, tmp_path_factory: pytest.TempPathF
     with FileLock(shared / f"{sample_home.home.name}.lock"):
         shutil.copytree(sample_home.home / "dagster", home / "dagster")
     first = in_force.complete_runs(home)[0]
-    second = first.with_name(f"2026-01-30_20261125T235959000000Z_second.{in_force.contract_of(first.name)}")
+    second = first.with_name(f"2026-01-30_20261125T235959000000Z_second.{contract_of(first.name)}")
     shutil.copytree(first, second)
     with in_force.changing(home):
         in_force.heal(home)

@@ -16,10 +16,10 @@ import pytest
 from assets.contracts import MARTS
 from assets.framework.rows import Rows
 from pipelines.orchestration.ui_charts import PublisherWithCard
+from pipelines.published.contract import contract_version
 from pipelines.publishing import publish as publishing
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.publish import Publisher, PublishingError
-from pipelines.publishing.tables import contract_version
 from pipelines.settings import Settings
 from pipelines.warehouse.opening import open_warehouse
 from tests.conftest import draw_brief, mart

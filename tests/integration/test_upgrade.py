@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli.main import app
 from pipelines.cli.runs import run_job
+from pipelines.published.contract import AnotherContract
 from pipelines.publishing.in_force import complete_runs, in_force
 from pipelines.settings import Settings
 from tests import earlier_home
@@ -24,9 +25,11 @@ def test_a_home_of_the_release_before_is_carried_on(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("RECOUPLE_HOME", str(home))
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         before = connection.execute("select count(*) from raw.price_bars").fetchall()
-    for command in (["runs"], ["status", "--json"], ["upgrade", "--yes"]):
+    for command in (["runs"], ["doctor"], ["metrics"], ["upgrade", "--yes"]):
         said = CliRunner().invoke(app, command)
         assert said.exception is None or isinstance(said.exception, SystemExit), said.exception
+    for command in (["status", "--json"], ["brief"], ["claims"]):
+        assert isinstance(CliRunner().invoke(app, command).exception, AnotherContract)
     succeed(run_job(Settings(source="sample", home=home), "nightly"))
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         assert connection.execute("select count(*) from raw.price_bars").fetchall() == before

@@ -133,8 +133,8 @@ def test_the_database_is_made_anew_only_for_other_views(tmp_path: Path, monkeypa
     assert (tmp_path / "serving.duckdb").stat().st_ino == made
     with connect(tmp_path) as kept_open:
         before = as_of(kept_open)
-        for room in ("publish", "serving"):
-            monkeypatch.setattr(f"pipelines.publishing.{room}.contract_version", lambda: "another")
+        for room in ("published.contract", "publishing.publish"):
+            monkeypatch.setattr(f"pipelines.{room}.contract_version", lambda: "another")
         (after,) = publish(tmp_path, 2)
         assert (tmp_path / "serving.duckdb").stat().st_ino != made
         assert as_of(kept_open) == before

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.main import app
+from pipelines.published.contract import AnotherContract
 from pipelines.published.marts import NothingPublished
 from tests.conftest import draw_brief
 from tests.serving import world
@@ -64,6 +65,18 @@ def test_nothing_published_names_the_remedy(
     monkeypatch.setenv("RECOUPLE_HOME", str(tmp_path))
     with pytest.raises(NothingPublished, match="run `make demo`"):
         recouple.invoke(app, ["status"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "--json"], ["brief"], ["claims"], ["export", "x.duckdb"]])
+def test_a_run_of_another_release_is_one_sentence(
+    recouple: CliRunner, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.published.contract.contract_version", lambda: "another")
+    said = recouple.invoke(app, command)
+    assert isinstance(said.exception, AnotherContract)
+    assert "run `recouple upgrade`, then `recouple nightly`" in str(said.exception)
+    if command[0] == "status":
+        assert "was made by another release" in said.stdout and "upgrade" in said.stdout
 
 
 def test_a_required_input_that_is_late_ends_in_1(
