@@ -51,6 +51,10 @@ class RegimeSpells(Mart):
     regime = dy.Enum(REGIMES, description="the regime of the spell")
     start_session = dy.Date(description="first session of the spell")
     end_session = dy.Date(nullable=True, description="last session of the spell; null while it is open")
+    band_end_session = dy.Date(
+        description="where a painted band ends: the first session of the next spell, so that bands touch; the newest "
+        "session while the spell is open"
+    )
     sessions = count("sessions of the spell so far", min=1, metadata={"unit": "sessions"})
     mean_correlation = number("-1 to 1", "mean of correlation_estimate over the spell", min=-1, max=1)
     asset_return = number("fraction", "asset, from the session before the spell to its last", nullable=True)

@@ -97,6 +97,7 @@ def _spells(regimes: pl.DataFrame, prices: pl.DataFrame, pair: Pair) -> pl.DataF
         "regime",
         "start_session",
         pl.when(~is_open).then("last_session").alias("end_session"),
+        pl.col("start_session").shift(-1).fill_null(pl.col("last_session")).alias("band_end_session"),
         "sessions",
         "mean_correlation",
         (pl.col("asset_end") / pl.col("asset_before") - 1).alias("asset_return"),

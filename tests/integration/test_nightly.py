@@ -24,6 +24,7 @@ CAUSAL = {
     "rolling_correlations": "session",
     "correlation_regimes": "session",
     "relative_strength": "session",
+    "pair_day": "session",
     "fed_decisions": "meeting_date",
     "policy_state": "session",
     "implied_rates": "observed_on",

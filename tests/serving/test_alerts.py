@@ -131,6 +131,7 @@ def spells(as_of: date, *later: tuple[date, str], pair: str = world.PAIR) -> pl.
             "regime": [regime for _, regime in begun],
             "start_session": [start for start, _ in begun],
             "end_session": [*ends, None],
+            "band_end_session": [*(start for start, _ in begun[1:]), as_of],
             "sessions": [212] * len(begun),
             "mean_correlation": 0.4,
             "asset_return": 0.1,
