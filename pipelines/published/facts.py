@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from assets.marts.relative_strength import EDGE, PAST_NEEDED, PAST_SESSIONS
 from pipelines.published.marts import HeadlinePair, Marts
+from quant.trend import EDGE, PAST_NEEDED, PAST_SESSIONS
 
 Row = Mapping[str, Any]
 Link = Literal["coupled", "decoupled", "inverse"]
