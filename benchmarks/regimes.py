@@ -19,7 +19,8 @@ from benchmarks.known_markets import SCENARIOS
 from benchmarks.known_truth import beside_repository, market
 from quant.copula import COPULA_DOF, log_density
 from quant.margins import MarginState, signed_tails
-from quant.regimes import RegimeParameters, classify, filter_regimes
+from quant.regime_parameters import RegimeParameters
+from quant.regimes import classify, filter_regimes
 
 FloatArray = NDArray[np.float64]
 Row = dict[str, Any]

@@ -7,30 +7,17 @@ side. Not here: the likelihood of a day (quant.copula) and what a posterior is c
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from quant.copula import CORRELATION_GRID
+from quant.regime_parameters import Dynamics
 
 FloatArray = NDArray[np.float64]
 
 _HALF_CELL = 0.025
-
-
-class Dynamics(NamedTuple):
-    """One belief about how correlation moves.
-
-    mean_spell: days until a regime that has outlived its protected days ends; drift: standard deviation of
-    the daily step in Fisher-z, at most 0.045, beyond which one cell a day is too slow; weight: credibility
-    before any data, relative to the others.
-    """
-
-    mean_spell: float
-    drift: float
-    weight: float
 
 
 def _cell_edges() -> FloatArray:

@@ -138,12 +138,13 @@ def rate_path(
     decided = observed_on if decided_until is None else decided_until
     known = sorted(set(meetings))
     last_decision = max((m for m in known if m <= decided), default=date.min)
-    covered = {month: price for month, price in settlements.items() if _is_covered(month, listed_until)}
-    curve = _Curve.of(covered, known, observed_on, _rate_in_force(effective_rates, last_decision, observed_on))
+    unlisted_from = _unlisted_from(listed_until)
+    in_force = _rate_in_force(effective_rates, last_decision, observed_on)
+    curve = _Curve.of(settlements, known, observed_on, in_force, unlisted_from)
     outlooks: list[MeetingOutlook] = []
     steps = _Steps(0, (1.0,))
     for meeting in (m for m in known if m > decided and _month(m) >= curve.first_month):
-        if not _is_covered(_after(_month(meeting)), listed_until):
+        if _after(_month(meeting)) >= unlisted_from:
             return ImpliedPath(observed_on, tuple(outlooks), PathEnd(meeting, unlisted(listed_until)))
         solved = curve.solve(meeting, outlooks[-1] if outlooks else None)
         if isinstance(solved, PathEnd):
@@ -161,9 +162,9 @@ def unlisted(listed_until: date) -> str:
     return f"the meetings {beyond} are not listed"
 
 
-def _is_covered(month: date, listed_until: date) -> bool:
-    """All meetings of the month are listed."""
-    return listed_until == date.max or _after(_month(month)) - timedelta(days=1) <= listed_until
+def _unlisted_from(listed_until: date) -> date:
+    """The first month of which not all meetings are listed."""
+    return date.max if listed_until == date.max else _month(listed_until + timedelta(days=1))
 
 
 def _rate_in_force(effective_rates: Mapping[date, float], last_decision: date, observed_on: date) -> float | None:
@@ -212,17 +213,25 @@ class _Curve:
 
     @classmethod
     def of(
-        cls, settlements: Mapping[date, float], meetings: Sequence[date], observed_on: date, in_force: float | None
+        cls,
+        settlements: Mapping[date, float],
+        meetings: Sequence[date],
+        observed_on: date,
+        in_force: float | None,
+        unlisted_from: date,
     ) -> _Curve:
         first = _month(observed_on)
         average = {}
-        for month, price in settlements.items():
+        for delivery, price in settlements.items():
+            month = _month(delivery)
+            if month >= unlisted_from:
+                continue
             if not price < 101:  # catches NaN as well
                 raise ValueError(f"rate_path: settlement {price} of {month:%B %Y} is no price of a fed funds contract")
-            if _month(month) >= first:
-                average[_month(month)] = 100.0 - price
-        days = {_month(m): m.day for m in meetings}
+            if month >= first:
+                average[month] = 100.0 - price
         months = [_month(m) for m in meetings]
+        days = {month: m.day for month, m in zip(months, meetings, strict=True)}
         return cls(first, average, days, frozenset(m for m in months if months.count(m) > 1), in_force)
 
     def solve(self, meeting: date, previous: MeetingOutlook | None) -> tuple[float, float] | PathEnd:

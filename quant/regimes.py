@@ -1,8 +1,8 @@
 """Correlation regimes: are two series coupled, decoupled or inverse today, and how sure can one be?
 
-Here: parameters, state and result of the filter, the labels read from its posterior, and spells of equal
-labels. Not here: volatility and tails (quant.margins), the likelihood of one day (quant.copula), how
-correlation moves (quant.dynamics), which pairs matter and where results are stored.
+Here: state and result of the filter, the labels read from its posterior, and spells of equal labels. Not here: what it
+believes beforehand (quant.regime_parameters), volatility and tails (quant.margins), the likelihood of one day
+(quant.copula), how correlation moves (quant.dynamics), which pairs matter and where results are stored.
 
 The filter sees only the past. Correlation drifts, and now and then a new regime starts elsewhere; how often
 and how fast differs between markets and decades, so a small bank of beliefs runs side by side and the past
@@ -11,7 +11,6 @@ decides their weights.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -22,7 +21,6 @@ from numpy.typing import NDArray
 
 from quant.copula import COPULA_DOF, CORRELATION_GRID, log_density
 from quant.dynamics import (
-    Dynamics,
     destinations,
     drift_transitions,
     filter_density,
@@ -30,63 +28,13 @@ from quant.dynamics import (
     settling_levels,
 )
 from quant.margins import MarginState, signed_tails
+from quant.regime_parameters import RegimeParameters
 from quant.stored_state import state_bytes, state_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 INVERSE, DECOUPLED, COUPLED = -1, 0, 1
-
-
-@dataclass(frozen=True)
-class RegimeParameters:
-    """What the filter believes before it has seen data. Frozen: a state belongs to exactly one set of these.
-
-    upper_border, lower_border: correlations at which coupled and inverse begin. leave_below: the label leaves
-    its regime when that regime's probability falls below this. bank: the beliefs about dynamics.
-    protected_days: mean time before a new regime can end, spread over dwell_phases exponential phases.
-    level_spread, border_blur: in Fisher-z, the spread of a new regime's level around zero, and the width
-    around a border where regimes seldom settle. bank_discount, copula_discount, margin_discount: daily
-    forgetting of log scores. warmup: days the margins need.
-    """
-
-    upper_border: float = 0.30
-    lower_border: float = -0.15
-    leave_below: float = 0.33
-    bank: tuple[Dynamics, ...] = (
-        Dynamics(mean_spell=120, drift=0.002, weight=3),
-        Dynamics(mean_spell=120, drift=0.030, weight=3),
-        Dynamics(mean_spell=3000, drift=0.015, weight=1),
-        Dynamics(mean_spell=3000, drift=0.040, weight=1),
-        Dynamics(mean_spell=100_000, drift=0.0, weight=0.4),  # nothing ever changes
-    )
-    protected_days: float = 40.0
-    dwell_phases: int = 8
-    level_spread: float = 0.30
-    border_blur: float = 0.07
-    bank_discount: float = 0.9995
-    copula_discount: float = 0.999
-    margin_discount: float = 0.998
-    warmup: int = 40
-
-    def __post_init__(self) -> None:
-        """Raise ValueError naming the parameter that makes no sense."""
-        if not -0.9 <= self.lower_border < self.upper_border <= 0.9:
-            raise ValueError("borders must satisfy -0.9 <= lower_border < upper_border <= 0.9")
-        if not 0.0 < self.leave_below < 1.0:
-            raise ValueError("leave_below must lie between 0 and 1")
-        if not self.bank or any(b.mean_spell < 1 or not 0 <= b.drift <= 0.045 or b.weight <= 0 for b in self.bank):
-            raise ValueError("bank needs entries with mean_spell >= 1, drift in [0, 0.045] and weight > 0")
-        if self.dwell_phases < 1 or self.protected_days < self.dwell_phases:
-            raise ValueError("protected_days must be at least dwell_phases, and dwell_phases at least 1")
-        if self.level_spread <= 0 or self.border_blur <= 0 or self.warmup < 1:
-            raise ValueError("level_spread and border_blur must be positive and warmup at least 1")
-        if not all(0 < d <= 1 for d in (self.bank_discount, self.copula_discount, self.margin_discount)):
-            raise ValueError("discounts must lie in (0, 1]")
-
-    def fingerprint(self) -> str:
-        """Short hash of all parameters; states of other parameters are refused by it."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

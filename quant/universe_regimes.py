@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from quant.copula import CORRELATION_GRID, density_constants, pair_densities, ranks
 from quant.dynamics import learn_day, predict_day
 from quant.margins import SymbolMargins, symbol_tails
-from quant.regimes import FilterState, RegimeParameters, filter_arguments, initial_state
+from quant.regime_parameters import RegimeParameters
+from quant.regimes import FilterState, filter_arguments, initial_state
 from quant.stored_state import state_bytes, state_of
 
 FloatArray = NDArray[np.float64]

@@ -6,9 +6,9 @@ here: the method (quant.fedwatch), the marts that show it (sql/marts/rate_path.s
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -45,7 +45,7 @@ def meeting_outlooks(
     reference: Reference,
 ) -> pl.DataFrame:
     """Every day's outlook of every coming meeting."""
-    rates = macro_series.filter(series_id="DFF").sort("available_on", "date")
+    rates = _Rates.of(macro_series.filter(series_id="DFF"))
     paths = _paths(implied_rates, target_decisions, meetings, rates, reference)
     return pl.DataFrame([row for path in paths for row in _rows(path)], schema=_SCHEMA, orient="row")
 
@@ -54,11 +54,11 @@ def _paths(
     implied_rates: pl.DataFrame,
     target_decisions: pl.DataFrame,
     meetings: pl.DataFrame,
-    rates: pl.DataFrame,
+    rates: _Rates,
     reference: Reference,
 ) -> Iterator[ImpliedPath]:
     """One path per day with settlements, from what was known on it."""
-    calendar = meetings.sort("meeting_date").rows()
+    calendar = _Calendar.of(meetings, reference)
     decisions = target_decisions.sort("meeting_date")
     decided = decisions["meeting_date"].to_list()
     ranges = decisions.select("target_lower_pct", "target_upper_pct").rows()
@@ -68,11 +68,11 @@ def _paths(
         if last:
             path = rate_path(
                 {month: price for _, month, price in curve},
-                _known_meetings(calendar, reference.cancelled_meetings, day),
+                calendar.known_on(day),
                 day,
                 ranges[last - 1],
                 decided_until=day - timedelta(days=1),
-                effective_rates=_published_rates(rates, day),
+                effective_rates=rates.public_on(day),
                 listed_until=reference.meetings_listed_until,
             )
             yield _ended(path, reference.meetings_listed_until)
@@ -86,19 +86,45 @@ def _ended(path: ImpliedPath, listed_until: date) -> ImpliedPath:
     return replace(path, end=PathEnd(first_unlisted, unlisted(listed_until)))
 
 
-def _known_meetings(calendar: list[tuple[date, bool]], cancelled: Mapping[date, date], day: date) -> list[date]:
-    """Meetings of the month before, of this one and of the horizon, as they stood in the calendar on the day."""
-    expected = [meeting for meeting, scheduled in calendar if scheduled or meeting <= day]
-    called_off_later = [meeting for meeting, on in cancelled.items() if day < on]
-    first, last = (day.replace(day=1) - timedelta(days=1)).replace(day=1), day + HORIZON
-    return [m for m in (*expected, *called_off_later) if first <= m <= last]
+@dataclass(frozen=True)
+class _Calendar:
+    """Meetings in order of date, whether each was scheduled, and when it was said that one is called off."""
+
+    days: list[date]
+    scheduled: list[bool]
+    cancelled: Mapping[date, date]
+
+    @classmethod
+    def of(cls, meetings: pl.DataFrame, reference: Reference) -> _Calendar:
+        ordered = meetings.sort("meeting_date")
+        return cls(ordered["meeting_date"].to_list(), ordered["scheduled"].to_list(), reference.cancelled_meetings)
+
+    def known_on(self, day: date) -> list[date]:
+        """Meetings of the month before, of this one and of the horizon, as they stood in the calendar on the day."""
+        first, last = (day.replace(day=1) - timedelta(days=1)).replace(day=1), day + HORIZON
+        near = range(bisect_left(self.days, first), bisect_right(self.days, last))
+        expected = [self.days[i] for i in near if self.scheduled[i] or self.days[i] <= day]
+        return [*expected, *(m for m, on in self.cancelled.items() if day < on and first <= m <= last)]
 
 
-def _published_rates(rates: pl.DataFrame, day: date) -> dict[date, float]:
-    """The newest effective rates that were public at the end of the day."""
-    public = rates["available_on"].search_sorted(day, side="right")
-    newest = rates[max(0, public - OLDEST_RATE.days) : public]
-    return dict(zip(newest["date"], newest["value"], strict=True))
+@dataclass(frozen=True)
+class _Rates:
+    """Effective rates in order of the day on which each was public."""
+
+    public: list[date]
+    days: list[date]
+    values: list[float]
+
+    @classmethod
+    def of(cls, rates: pl.DataFrame) -> _Rates:
+        ordered = rates.sort("available_on", "date")
+        return cls(*(ordered[column].to_list() for column in ("available_on", "date", "value")))
+
+    def public_on(self, day: date) -> dict[date, float]:
+        """The newest that were public at the end of the day."""
+        end = bisect_right(self.public, day)
+        newest = slice(max(0, end - OLDEST_RATE.days), end)
+        return dict(zip(self.days[newest], self.values[newest], strict=True))
 
 
 def _rows(path: ImpliedPath) -> Iterator[tuple[object, ...]]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
-import dataframely as dy
 import polars as pl
 
 from assets.door.rules import Door
 from assets.framework.chart import Chart
+from assets.framework.imports import leaving_out
+
+with leaving_out("sqlalchemy"):  # a conversion that nobody here asks for would be a fifth of the definitions' loading
+    import dataframely as dy
 
 
 class Table(dy.Schema):

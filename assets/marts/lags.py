@@ -51,7 +51,7 @@ def lag_history(market_state: pl.DataFrame, sessions: pl.DataFrame, catalog: Cat
     if not lives:
         return LagHistory.create_empty()
     days = pl.concat(lives).sort("session", "lag")
-    return days.hstack(pl.DataFrame(list(_standings(days, len(lives))), schema=_STANDING)).drop("lag")
+    return days.hstack(pl.DataFrame(list(_standings(days, len(lives))), schema=_STANDING, orient="row")).drop("lag")
 
 
 def _lags(states: pl.DataFrame, catalog: Catalog) -> Iterator[_Lag]:
@@ -100,12 +100,12 @@ def _life(lag: _Lag, number: int) -> pl.DataFrame:
 def _standings(days: pl.DataFrame, lags: int) -> Iterator[tuple[object, ...]]:
     """Each row's lag beside all others known by the end of its session; rows in order of session and lag."""
     length, ended, recovered = np.zeros(lags, np.int64), np.zeros(lags, np.bool_), np.zeros(lags, np.bool_)
-    for (_,), today in days.group_by("session", maintain_order=True):
-        known_today = today["lag"].to_numpy()
-        length[known_today] = today["sessions"].to_numpy()
-        ended[known_today] = (today["outcome"] != "open").to_numpy()
-        recovered[known_today] = (today["outcome"] == "follower_recovered").to_numpy()
-        for own in known_today:
+    lag, sessions = days["lag"].to_numpy(), days["sessions"].to_numpy()
+    over, caught_up = (days["outcome"] != "open").to_numpy(), (days["outcome"] == "follower_recovered").to_numpy()
+    next_session = np.flatnonzero(np.diff(days["session"].rle_id().to_numpy())) + 1
+    for today in np.split(np.arange(days.height), next_session):
+        length[lag[today]], ended[lag[today]], recovered[lag[today]] = sessions[today], over[today], caught_up[today]
+        for own in lag[today]:
             others = length > 0
             others[own] = False
             yield _standing(int(length[own]), length[others], ended[others], int(recovered[others].sum()))

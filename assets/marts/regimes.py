@@ -15,12 +15,12 @@ from assets.contracts.regimes import CorrelationRegimes, RegimeSpells
 from assets.framework.table import table
 
 if TYPE_CHECKING:
-    from quant.regimes import RegimeParameters
+    from quant.regime_parameters import RegimeParameters
 
 
 def parameters() -> RegimeParameters:
     """A quarter where the known-truth suite does best with a third: real regimes are slower than simulated ones."""
-    from quant.regimes import RegimeParameters
+    from quant.regime_parameters import RegimeParameters
 
     return RegimeParameters(leave_below=0.25)
 

@@ -11,10 +11,9 @@ import polars as pl
 from assets.catalog import Catalog, Pair
 from assets.contracts.market import RelativeStrength
 from assets.framework.table import table
+from quant.trend import EDGE, PAST_NEEDED, PAST_SESSIONS
 
 GAPS = (63, 126, 252)
-PAST_SESSIONS, PAST_NEEDED = 756, 252  # three years, of which one must be there
-EDGE = 1.0  # standard deviations at which a gap counts as leading or lagging
 
 
 @table(RelativeStrength)

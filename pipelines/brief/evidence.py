@@ -123,7 +123,7 @@ def claims(marts: Marts) -> Content:
     if rows.is_empty():
         raise NothingToShow("No claim is recorded.")
     own = rows.unique("claim_id", keep="first", maintain_order=True)
-    counted = own.group_by(pl.col("verdict").cast(pl.String)).len().sort("len", descending=True)
+    counted = own.group_by(pl.col("verdict").cast(pl.String)).len().sort("len", "verdict", descending=[True, False])
     said = ", ".join(f"{number} {_VERDICTS[verdict]}" for verdict, number in counted.iter_rows())
     return Content(
         (f"{own.height} claims, each on its own date: {said}.",),

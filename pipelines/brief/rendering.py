@@ -9,10 +9,15 @@ costs half the time.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import suppress
 from html import escape
+from importlib.metadata import version
 from multiprocessing import get_context
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -48,8 +53,20 @@ class Rendering:
 
 
 def _engine() -> str:
-    """The drawing library for a browser, as one script without an address in it."""
-    return str(vl_convert.javascript_bundle(_EXPORTS)).replace("</script", "<\\/script")
+    """The drawing library for a browser, as one script without an address in it.
+
+    Putting it together takes longer than all drawings do, so it is kept beside the bytecode, where that can be written.
+    """
+    digest = hashlib.sha256(_EXPORTS.encode()).hexdigest()[:8]
+    kept = Path(__file__).parent / "__pycache__" / f"engine-{version('vl-convert-python')}-{digest}.js"
+    with suppress(OSError):
+        return kept.read_text(encoding="utf-8")
+    engine = str(vl_convert.javascript_bundle(_EXPORTS)).replace("</script", "<\\/script")
+    with suppress(OSError):
+        fresh = kept.with_name(f".{kept.name}-{os.getpid()}")
+        fresh.write_text(engine, encoding="utf-8")
+        fresh.replace(kept)
+    return engine
 
 
 def _svg(spec: Spec, description: str) -> str:

@@ -19,8 +19,6 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
-import vl_convert
-from PIL import Image
 
 from assets.catalog import Pair
 from assets.framework.chart import Chart
@@ -74,6 +72,8 @@ def picture(contract: type[Table], rows: pl.DataFrame, headline: Pair) -> dict[s
     lines = chart_lines(chart, rows) if chart else []
     if chart is None or not lines:
         return {}
+    import vl_convert  # here, as below: only nights draw
+
     title = _title(contract, chart, simulated=bool(rows.get_column("simulated", default=pl.Series([False])).any()))
     words = newest(lines)
     chart_png = vl_convert.svg_to_png(draw(chart, lines, title))
@@ -104,6 +104,8 @@ class PublisherWithCard:
 
 def _smaller(png: bytes) -> bytes:
     """The same picture in 16 colours and a fraction of the bytes: Dagster keeps every night's, for good."""
+    from PIL import Image
+
     small = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(16).save(small, "PNG", optimize=True)
     return small.getvalue()

@@ -11,7 +11,7 @@ from datetime import date
 
 from pipelines.published.facts import WINDOW, Facts
 from pipelines.published.words import bound, chance, day, number
-from quant.regimes import RegimeParameters
+from quant.regime_parameters import RegimeParameters
 
 RULE = RegimeParameters()
 

@@ -43,8 +43,10 @@ def write_database(folder: Path) -> Path:
     building.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"attach {quoted(building)} as copy (storage_version '{STORAGE_VERSION}')")
+        connection.execute("begin transaction")  # one for all: each would write the file's catalog anew
         for table in served_tables():
             _copy_table(connection, table, table.file(folder))
+        connection.execute("commit")
         connection.execute("detach copy")
     building.chmod(0o444)
     building.replace(target)
@@ -57,8 +59,7 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, table: Served, file: Path
     columns = ", ".join(f'"{name}" {kind}' for name, kind, *_ in described)
     connection.execute(f'create table copy.main."{table.name}" ({columns}, primary key ({listed(table.key)}))')
     connection.execute(f'insert into copy.main."{table.name}" {rows}', {"file": _literally(file)})
-    for statement in table.comments("table", "copy"):
-        connection.execute(statement)
+    connection.execute("; ".join(table.comments("table", "copy")))
 
 
 def export(tree: Path, target: Path, kind: Kind) -> None:

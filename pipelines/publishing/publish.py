@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -68,8 +69,10 @@ class Publisher:
             told += serve(folder, simulated=self.simulated)
             for outdated in removable(self.tree, self.keep):
                 shutil.rmtree(outdated)
-        afterwards = (_draw_brief, _copy) if self.with_brief else (_copy,)
-        told += [fault for after in afterwards if (fault := _attempted(after, folder))]
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the page has a process of its own, so both have a core
+            copied = beside.submit(_attempted, _copy, folder)
+            drawn = _attempted(_draw_brief, folder) if self.with_brief else None
+            told += [fault for fault in (drawn, copied.result()) if fault]
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
         return {
             "folder": str(folder),

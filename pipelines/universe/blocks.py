@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipelines.universe.objects import Objects
 from pipelines.universe.panel import Panel
-from quant.regimes import RegimeParameters
+from quant.regime_parameters import RegimeParameters
 from quant.universe_latest import latest_window, sessions_needed
 from quant.universe_regimes import BlockDays, BlockState, filter_block
 

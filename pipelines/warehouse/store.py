@@ -209,10 +209,11 @@ class Warehouse:
         self._db.unregister("incoming")
 
     def _comment(self, contract: type[Table]) -> None:
-        self._db.execute(f"comment on table {table_name(contract)} is {literal(contract.summary())}")
+        table = table_name(contract)
+        comments = [f"comment on table {table} is {literal(contract.summary())}"]
         for column in contract.ordered_columns():
-            text = literal(contract.column_comment(column))
-            self._db.execute(f'comment on column {table_name(contract)}."{column}" is {text}')
+            comments.append(f'comment on column {table}."{column}" is {literal(contract.column_comment(column))}')
+        self._db.execute("; ".join(comments))
 
     def _note_fetched(
         self, contract: type[RawTable], ids: Iterable[str], fetched_at: datetime, fetched_on: date

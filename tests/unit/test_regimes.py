@@ -11,7 +11,8 @@ from scipy import integrate, stats
 
 from benchmarks import known_markets
 from quant import copula, margins, regimes
-from quant.regimes import Dynamics, FilterState, RegimeParameters, Spell, classify, filter_regimes, spells
+from quant.regime_parameters import Dynamics, RegimeParameters
+from quant.regimes import FilterState, Spell, classify, filter_regimes, spells
 from quant.scoring import calibration_slope
 
 SYMMETRIC = RegimeParameters(upper_border=0.25, lower_border=-0.25)

@@ -8,7 +8,8 @@ import pytest
 from quant.correlation import rolling_correlation
 from quant.correlation_bands import confidence_band
 from quant.false_discoveries import q_values
-from quant.regimes import RegimeParameters, filter_regimes
+from quant.regime_parameters import RegimeParameters
+from quant.regimes import filter_regimes
 from quant.universe_breadth import breadth
 from quant.universe_latest import latest_window, sessions_needed
 from quant.universe_regimes import BlockState, filter_block

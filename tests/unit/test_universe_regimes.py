@@ -7,7 +7,8 @@ import pytest
 
 from quant.copula import CORRELATION_GRID, density_constants, log_density, pair_densities, ranks
 from quant.margins import MarginState, SymbolMargins, signed_tails, symbol_tails
-from quant.regimes import RegimeParameters, filter_regimes, spells
+from quant.regime_parameters import RegimeParameters
+from quant.regimes import filter_regimes, spells
 from quant.universe_regimes import BlockState, filter_block
 
 PARAMETERS = RegimeParameters(leave_below=0.25)
