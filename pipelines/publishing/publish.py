@@ -32,6 +32,7 @@ from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
 from pipelines.publishing.serving import serve
+from pipelines.publishing.shared import SharedRuns
 from pipelines.publishing.tables import META_COMMENTS, contract_version
 from pipelines.warehouse.store import Warehouse
 
@@ -55,6 +56,7 @@ class Publisher:
     clock: Callable[[], datetime]
     with_brief: bool = True
     catalog: Catalog | None = None  # what is told of it goes into the manifest, for the page and for alerts
+    shared: SharedRuns | None = None  # readers on other machines
 
     def publish(self, run_id: str) -> dict[str, Any]:
         """Write all marts, validate them, put them in force, remove what is long superseded; then what can wait.
@@ -68,7 +70,9 @@ class Publisher:
             told += serve(folder, simulated=self.simulated)
             for outdated in removable(self.tree, self.keep):
                 shutil.rmtree(outdated)
-        afterwards = (_draw_brief, _copy) if self.with_brief else (_copy,)
+        drawn = (_draw_brief,) if self.with_brief else ()
+        shared = (self.shared.publish,) if self.shared else ()
+        afterwards: tuple[Callable[[Path], object], ...] = (*drawn, _copy, *shared)
         told += [fault for after in afterwards if (fault := _attempted(after, folder))]
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
         return {
@@ -150,7 +154,7 @@ def _attempted(after: Callable[[Path], object], folder: Path) -> str | None:
     """Do what comes after publishing; the reason if it could not be done."""
     try:
         after(folder)
-    except (PublishingError, duckdb.Error, OSError) as error:
+    except (KnownFault, duckdb.Error, OSError) as error:
         return f"the marts are in force, but {error}"
     return None
 
