@@ -28,8 +28,8 @@ from pipelines.orchestration.resources import RunHorizon
 from pipelines.publishing.publish import Publisher
 from pipelines.settings import Settings
 from pipelines.sources.select import select_upstream
+from pipelines.store.objects import Folder
 from pipelines.universe.map_blocks import Processes
-from pipelines.universe.objects import Folder
 from pipelines.universe.states import StoredStates
 from pipelines.warehouse.opening import open_warehouse
 from pipelines.warehouse.store import Warehouse

@@ -28,9 +28,9 @@ from assets.marts import universe as _marts  # noqa: F401  (registers the functi
 from assets.marts.regimes import parameters
 from assets.universe import Universe, Universes
 from benchmarks.figures import Figure, compared
+from pipelines.store.objects import Folder
 from pipelines.universe.blocks import Block, advance_block, cut
 from pipelines.universe.map_blocks import Processes
-from pipelines.universe.objects import Folder
 from pipelines.universe.panel import Panel
 from pipelines.universe.states import StoredStates
 from quant.correlation import rolling_correlation

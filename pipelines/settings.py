@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -18,6 +19,7 @@ from pipelines.home import Home
 
 FRED_KEY_LENGTH = 32
 SourceName = Literal["live", "files", "sample"]
+STORE_SCHEMES = ("s3", "gs", "az", "file")
 
 # 22:45 in New York is after the equity close (16:00), after the H.4.1 release (Thursdays 16:30), after 00:00 UTC, the
 # crypto close, in summer and in winter, and after the hour by which Yahoo has settled the day's bars (recordings show
@@ -50,6 +52,8 @@ class Settings(BaseModel):
     keep_history_days: float = 10.0
     nightly_cron: str = NIGHTLY_CRON
     universe_memory_gb: float = 2.0
+    store: str | None = None
+    ray_address: str | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -70,6 +74,8 @@ class Settings(BaseModel):
             nightly_cron=environ.get("RECOUPLE_NIGHTLY_CRON") or NIGHTLY_CRON,
             keep_history_days=_seconds(environ, "RECOUPLE_KEEP_HISTORY_DAYS", 10.0),
             universe_memory_gb=_seconds(environ, "RECOUPLE_UNIVERSE_MEMORY_GB", 2.0),
+            store=_store(environ.get("RECOUPLE_STORE")),
+            ray_address=_ray_address(environ),
         )
 
     def for_run(self, *, source: str, files: str, as_of: str) -> Settings:
@@ -84,6 +90,7 @@ class Settings(BaseModel):
                 "source": source,
                 "files": Path(files).absolute() if files else None,
                 "home": self.home if source == self.source else Home(self.home).of_source(source).root,
+                "store": self.store if source == self.source else None,
                 "as_of": _day("as_of", as_of),
             }
         )
@@ -92,6 +99,11 @@ class Settings(BaseModel):
     def tree(self) -> Path:
         """Where this run publishes: the home itself, or a tree of its own for an explicit as-of date."""
         return self.home if self.as_of is None else Home(self.home).as_of(self.as_of).root
+
+    @property
+    def store_tree(self) -> str | None:
+        """The address of the same tree in the object store."""
+        return f"{self.store}/{self.tree.relative_to(self.home)}".removesuffix("/.") if self.store else None
 
 
 def base() -> Path:
@@ -148,6 +160,30 @@ def _files(source: str, value: str | None) -> Path | None:
             "set it to a folder with prices.parquet and fred.parquet"
         )
     return None
+
+
+def _store(value: str | None) -> str | None:
+    """The address of an object store; whether it answers is seen when it is used."""
+    if not value:
+        return None
+    parts = urlsplit(value)
+    named = parts.path.strip("/") if parts.scheme == "file" else parts.netloc
+    if parts.scheme not in STORE_SCHEMES or not named or parts.query or "@" in parts.netloc:
+        raise SettingsError(
+            "RECOUPLE_STORE cannot be used; write it as s3://bucket/prefix, gs://, az:// or file:///folder, and "
+            "leave credentials to the cloud's own variables (see docs/scale.md)"
+        )
+    return value.rstrip("/")
+
+
+def _ray_address(environ: Mapping[str, str]) -> str | None:
+    address = environ.get("RECOUPLE_RAY_ADDRESS")
+    if address and not environ.get("RECOUPLE_STORE"):
+        raise SettingsError(
+            "RECOUPLE_RAY_ADDRESS is set and RECOUPLE_STORE is not; set it to a store that every worker reaches, since "
+            "prices and states of universes go through it"
+        )
+    return address or None
 
 
 def _fred_key(value: str | None) -> SecretStr | None:

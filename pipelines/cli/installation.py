@@ -1,7 +1,7 @@
 """How this installation is: what a person who runs it should know before it hurts, as findings.
 
-Here: nights, daemon, schedule, what is in force, room. Not here: services, key and clock (pipelines.cli.doctor), what
-the data says (pipelines.cli.terminal), how findings are printed.
+Here: nights, daemon, schedule, what is in force here and in the store, room. Not here: services, key and clock
+(pipelines.cli.doctor), what the data says (pipelines.cli.terminal), how findings are printed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from assets.framework.errors import KnownFault
 from pipelines.home import Home, Tree, size_bytes
 from pipelines.orchestration.health import Health, health
 from pipelines.orchestration.instance import missing_settings
 from pipelines.published.contract import is_readable
 from pipelines.publishing.in_force import complete_runs, in_force, manifest_of
 from pipelines.publishing.serving import outdated
+from pipelines.publishing.shared import shared_runs
 from pipelines.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 10**9
@@ -37,7 +39,12 @@ class DoctorFinding:
 def findings(settings: Settings, now: datetime) -> list[DoctorFinding]:
     """All of them, in the order a person would look."""
     lacks = missing_settings(settings.home)
-    found = [*_nights(health(settings.home, now), now), *_served(settings.tree), disk(settings.home)]
+    found = [
+        *_nights(health(settings.home, now), now),
+        *_served(settings.tree),
+        *_shared(settings),
+        disk(settings.home),
+    ]
     found += [DoctorFinding("dagster.yaml", False, sentence, "Add it: runs rely on it") for sentence in lacks]
     return found if settings.source != "files" else [files(settings.files), *found]
 
@@ -102,6 +109,22 @@ def _served(tree: Path) -> Iterator[DoctorFinding]:
     fault = outdated(current, simulated=bool(manifest_of(current).get("simulated")))
     if fault:
         yield DoctorFinding("serving.duckdb", False, f"{Tree(tree).serving} {fault}", "Run `recouple heal`")
+
+
+def _shared(settings: Settings) -> Iterator[DoctorFinding]:
+    """Does the object store answer, and do other machines read what this one serves?"""
+    if settings.store_tree is None:
+        return
+    try:
+        now = shared_runs(settings.store_tree, settings.keep_runs_hours).current()
+    except KnownFault as error:
+        yield DoctorFinding("store", False, str(error), "Nights go on here meanwhile; `recouple push` afterwards")
+        return
+    here = in_force(settings.tree)
+    detail = f"{now.run if now else 'nothing'} is in force in {settings.store_tree}"
+    same = here is None or (now is not None and now.run == here.name)
+    remedy = "" if same else "Wait for the next night, or `recouple push` the run that is in force here"
+    yield DoctorFinding("store", same, detail, remedy)
 
 
 def disk(folder: Path) -> DoctorFinding:

@@ -51,7 +51,7 @@ def marts() -> None:
 def demo() -> None:
     """The whole pipeline, offline, on the bundled simulated market, in a home of its own."""
     home = Home(settings({"RECOUPLE_SOURCE": "sample"}).home).demo
-    run(settings({"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home)}), "nightly")
+    run(settings({"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_STORE": ""}), "nightly")
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""Commands over what is served: the runs kept, going back and forward, healing, copies.
+"""Commands over what is served: the runs kept, going back and forward, healing, copies, other machines.
 
 Here: arguments and printing. Not here: how a run is put in force (pipelines.publishing.in_force), how a copy is made
-(pipelines.publishing.copies).
+(pipelines.publishing.copies), how a run reaches other machines (pipelines.publishing.shared).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.console import AsJson, say, settings, show_json, show_table
+from pipelines.settings import Settings, SettingsError
 
 app = typer.Typer()
 
@@ -82,6 +83,38 @@ def heal() -> None:
             told += serve(folder, simulated=bool(manifest_of(folder).get("simulated")))
     _tell(told)
     typer.echo(f"served: {folder}" if folder else f"nothing is published in {tree}")
+
+
+@app.command()
+def push(
+    run: Annotated[str | None, typer.Argument(help="one of `recouple runs`; the one in force by default")] = None,
+) -> None:
+    """Put a run in force in the object store: after a night that could not reach it, or to go back there too."""
+    from pipelines.publishing.in_force import chosen_run
+    from pipelines.publishing.shared import shared_runs
+
+    chosen = settings()
+    pushed = shared_runs(_store(chosen), chosen.keep_runs_hours).push(chosen_run(chosen.tree, run))
+    typer.echo(f"in force: {chosen.store_tree}/{pushed.folder}")
+
+
+@app.command()
+def pull(
+    folder: Annotated[Path, typer.Argument(help="where this machine serves it from; it computes nothing")],
+) -> None:
+    """Fetch the run in force in the object store, verify it, and serve it from a folder of this machine."""
+    from pipelines.publishing.shared import shared_runs
+
+    chosen = settings()
+    fetched, healed = shared_runs(_store(chosen), chosen.keep_runs_hours).pull(folder.resolve())
+    _tell(healed)
+    typer.echo(f"served: {fetched}")
+
+
+def _store(chosen: Settings) -> str:
+    if chosen.store_tree is None:
+        raise SettingsError("RECOUPLE_STORE is not set; set it to the address of the store, such as s3://bucket/prefix")
+    return chosen.store_tree
 
 
 def _tell(healed: list[str]) -> None:

@@ -54,6 +54,8 @@ class OtherSource:
             "RECOUPLE_HOME": str(self.home),
             "RECOUPLE_AS_OF": "",
             "RECOUPLE_ALERT_URLS": "",
+            "RECOUPLE_STORE": "",
+            "RECOUPLE_RAY_ADDRESS": "",
         }
         command = [sys.executable, "-m", "pipelines.cli", "nightly"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True)

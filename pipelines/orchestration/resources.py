@@ -34,6 +34,7 @@ from pipelines.orchestration.refused_runs import before_the_run, refusing
 from pipelines.orchestration.run_processes import RunProcess
 from pipelines.orchestration.ui_charts import PublisherWithCard
 from pipelines.publishing.publish import Publisher
+from pipelines.publishing.shared import shared_runs
 from pipelines.settings import Settings, SettingsError
 from pipelines.sources.select import select_upstream
 from pipelines.warehouse.opening import open_warehouse
@@ -165,6 +166,7 @@ class PublisherResource(dg.ConfigurableResource[PublisherWithCard]):
             keep=timedelta(hours=self.settings.keep_runs_hours),
             clock=lambda: datetime.now(UTC),
             catalog=self.catalog,
+            shared=shared_runs(store, self.settings.keep_runs_hours) if (store := self.settings.store_tree) else None,
         )
         return PublisherWithCard(published)
 
@@ -295,8 +297,8 @@ def must_have_begun(warehouse: Warehouse, catalog: Catalog, as_of: date) -> None
 
 def universe_states(folder: Path, memory_gb: float, *, simulated: bool) -> UniverseStates:
     """What is remembered of universes in a folder."""
+    from pipelines.store.objects import Folder
     from pipelines.universe.map_blocks import Processes  # here, because few runs have a universe
-    from pipelines.universe.objects import Folder
     from pipelines.universe.states import StoredStates
 
     return StoredStates(Folder(folder), Processes.within(memory_gb), simulated)

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.published.marts import HeadlinePair, Marts
-from quant.trend import EDGE, PAST_NEEDED, PAST_SESSIONS
 
 Row = Mapping[str, Any]
 Link = Literal["coupled", "decoupled", "inverse"]

@@ -84,6 +84,11 @@ def run_name(stem: str, contract: str) -> str:
     return f"{stem}.{contract}"
 
 
+def is_run_name(name: str) -> bool:
+    """Whether a run's folder may be called so."""
+    return _RUN.fullmatch(name) is not None
+
+
 def published_us(run: str) -> int:
     """When a run was written, from its name."""
     named = _RUN.fullmatch(run)
@@ -153,20 +158,29 @@ def put_in_force(folder: Path) -> None:
         time.sleep((remaining_us + 1) / 1_000_000)
 
 
+def chosen_run(tree: Path, run: str | None = None) -> Path:
+    """The folder of the run that a person named, or of the one in force."""
+    runs, current = complete_runs(tree), in_force(tree)
+    if run is None and current in runs:
+        return current
+    chosen = [p for p in runs if run and (p.name.startswith(run) or f"_{run}." in p.name)]
+    if len(chosen) != 1:
+        named = f"{len(chosen)} runs of {tree} are called {run}" if run else f"no whole run is in force in {tree}"
+        raise NotInForce(f"{named}; `recouple runs` lists them")
+    return chosen[0]
+
+
 def roll_back(tree: Path, run: str | None = None) -> Path:
     """Serve the run before the one in force, or the named one, until the next is published; returns its folder."""
-    runs = complete_runs(tree)
     current = in_force(tree)
     if run is not None:
-        chosen = [path for path in runs if path.name == run or path.name.startswith(run) or f"_{run}." in path.name]
-        if len(chosen) != 1:
-            raise NotInForce(f"{len(chosen)} runs of {tree} are called {run}; `recouple runs` lists them")
+        folder = chosen_run(tree, run)
     else:
         now = published_us(current.name) if current else 0
-        chosen = [path for path in runs if published_us(path.name) < now]
-        if not chosen:
+        earlier = [path for path in complete_runs(tree) if published_us(path.name) < now]
+        if not earlier:
             raise NotInForce(f"{tree} holds no earlier run; run `make nightly` to publish a new one")
-    folder = chosen[-1]
+        folder = earlier[-1]
     if current is not None and contract_of(folder.name) != contract_of(current.name):
         raise NotInForce(
             f"{folder.name} was made under another contract than {current.name}, the run in force: its columns differ "

@@ -34,6 +34,7 @@ from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
 from pipelines.publishing.serving import serve
+from pipelines.publishing.shared import SharedRuns
 from pipelines.warehouse.store import Warehouse
 
 _BRIEF_SECONDS = 300
@@ -56,6 +57,7 @@ class Publisher:
     clock: Callable[[], datetime]
     with_brief: bool = True
     catalog: Catalog | None = None  # what is told of it goes into the manifest, for the page and for alerts
+    shared: SharedRuns | None = None  # readers on other machines
 
     def publish(self, run_id: str) -> dict[str, Any]:
         """Write all marts, validate them, put them in force, remove what is long superseded; then what can wait.
@@ -73,6 +75,8 @@ class Publisher:
             copied = beside.submit(_attempted, _copy, folder)
             drawn = _attempted(_draw_brief, folder) if self.with_brief else None
             told += [fault for fault in (drawn, copied.result()) if fault]
+        if self.shared and (fault := _attempted(self.shared.publish, folder)):
+            told.append(fault)
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
         return {
             "folder": str(folder),
@@ -153,7 +157,7 @@ def _attempted(after: Callable[[Path], object], folder: Path) -> str | None:
     """Do what comes after publishing; the reason if it could not be done."""
     try:
         after(folder)
-    except (PublishingError, duckdb.Error, OSError) as error:
+    except (KnownFault, duckdb.Error, OSError) as error:
         return f"the marts are in force, but {error}"
     return None
 

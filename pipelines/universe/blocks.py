@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.universe.objects import Objects
+from pipelines.store.objects import Objects
 from pipelines.universe.panel import Panel
 from quant.regime_parameters import RegimeParameters
 from quant.universe_latest import latest_window, sessions_needed

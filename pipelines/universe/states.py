@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from assets.framework.errors import KnownFault
 from assets.marts.regimes import parameters
 from assets.universe import Universe
+from pipelines.store.objects import Objects
 from pipelines.universe.blocks import Block, BlockReport, BlockResult, advance_block, cut, from_the_start
 from pipelines.universe.map_blocks import Engine, InThisProcess
-from pipelines.universe.objects import Objects
 from pipelines.universe.panel import Panel, panel
 from quant.universe_breadth import Breadth, breadth
 from quant.universe_latest import CHANGES_OVER

@@ -24,6 +24,7 @@ from pipelines.published import contract
 from pipelines.publishing import publish as publishing
 from pipelines.publishing import tables
 from pipelines.publishing.publish import Publisher
+from pipelines.publishing.shared import SharedRuns
 
 AS_OF = date(2025, 12, 12)
 PAIR = "BTC-USD/^RUT"
@@ -156,14 +157,19 @@ def few_marts() -> Iterator[None]:
         yield
 
 
-def publish(tree: Path, run_id: str = "run-0001", *, as_of: date = AS_OF, **changed: Any) -> None:
+def publish(
+    tree: Path,
+    run_id: str = "run-0001",
+    *,
+    as_of: date = AS_OF,
+    simulated: bool = False,
+    shared: SharedRuns | None = None,
+) -> dict[str, Any]:
     """Publish one run of this world under `tree`."""
-    simulated = bool(changed.pop("simulated", False))
-    assert not changed
     made = frames(as_of, simulated=simulated)
     missing = [mart.table_name() for mart in MARTS if mart.table_name() not in made]
     made |= {name: _no_rows(name) for name in missing}
-    Publisher(
+    return Publisher(
         warehouse=FrameWarehouse(made),  # type: ignore[arg-type]
         tree=tree,
         as_of=as_of,
@@ -171,6 +177,7 @@ def publish(tree: Path, run_id: str = "run-0001", *, as_of: date = AS_OF, **chan
         simulated=simulated,
         keep=KEEP,
         clock=lambda: datetime.now(UTC),
+        shared=shared,
     ).publish(run_id)
 
 

@@ -26,12 +26,22 @@ def test_an_explicit_as_of_date_publishes_into_a_tree_of_its_own() -> None:
         ({"RECOUPLE_AS_OF": "12/12/2025"}, "RECOUPLE_AS_OF is '12/12/2025'; write an ISO date"),
         ({"RECOUPLE_LOCK_WAIT_SECONDS": "soon"}, "RECOUPLE_LOCK_WAIT_SECONDS is 'soon'"),
         ({"RECOUPLE_KEEP_RUNS_HOURS": "-1"}, "RECOUPLE_KEEP_RUNS_HOURS is '-1'"),
+        ({"RECOUPLE_STORE": "bucket/prefix"}, "RECOUPLE_STORE cannot be used; write it as s3://bucket/prefix"),
+        ({"RECOUPLE_STORE": "s3://key:secret@bucket"}, "leave credentials to the cloud's own variables"),
+        ({"RECOUPLE_RAY_ADDRESS": "auto"}, "RECOUPLE_RAY_ADDRESS is set and RECOUPLE_STORE is not"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_remedy(environ: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings.from_env(environ)
     assert said in str(error.value)
+
+
+def test_the_store_has_the_trees_of_the_home() -> None:
+    settings = Settings.from_env({"RECOUPLE_HOME": "/h", "RECOUPLE_STORE": "s3://bucket/prefix/"})
+    assert settings.store_tree == "s3://bucket/prefix"
+    assert settings.model_copy(update={"as_of": date(2025, 12, 12)}).store_tree == "s3://bucket/prefix/as_of/2025-12-12"
+    assert settings.for_run(source="sample", files="", as_of="").store_tree is None
 
 
 def test_the_key_is_never_printed() -> None:

@@ -21,9 +21,9 @@ from assets.marts import universe as _marts  # noqa: F401  (registers the functi
 from assets.marts.regimes import parameters
 from assets.universe import Universe, UniverseError, Universes, load_universes
 from assets.upstream import Fetched, UpstreamError
+from pipelines.store.objects import Folder
 from pipelines.universe.blocks import PAIRS_A_BLOCK, cut
 from pipelines.universe.map_blocks import BlockFailed, InThisProcess, Processes
-from pipelines.universe.objects import Folder
 from pipelines.universe.states import StatesGone, StoredStates
 from quant.correlation import rolling_correlation
 from quant.regimes import filter_regimes

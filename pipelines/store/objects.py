@@ -1,6 +1,6 @@
-"""Where states lie: named objects that are written whole or not at all.
+"""Named objects that are written whole or not at all.
 
-Here: the Protocol, and a folder that keeps it. Not here: what is in an object (pipelines.universe.blocks).
+Here: the Protocol, and a folder that keeps it. Not here: a bucket (pipelines.store.bucket), what is in an object.
 """
 
 from __future__ import annotations
