@@ -15,10 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import curl_cffi.requests as curl
-import httpx
 import psutil
-from curl_cffi.requests.exceptions import RequestException
 
 from assets.marts.calendars import row as list_ends
 from assets.reference.facts import Reference, load_reference
@@ -28,21 +25,13 @@ from pipelines.cli.installation import DoctorFinding, nearest
 from pipelines.home import Home
 from pipelines.settings import FRED_KEY_LENGTH, Settings
 from pipelines.sources import farside, fred, fredapi_client, nyfed
-from pipelines.sources.errors import KeyRejected, SourceError
-from pipelines.sources.http import NEW_YORK, USER_AGENT, Clock, Pace, RetryPolicy, SystemClock, looks_like_html
+from pipelines.sources.errors import KeyRejected, RateLimited, ServiceDown, SourceError, Unreachable
+from pipelines.sources.http import NEW_YORK, Clock, Http, Pace, RetryPolicy, SystemClock, not_data
 from pipelines.sources.live import LiveConfig
+from pipelines.sources.yfinance_client import YfinanceClient
 
-TIMEOUT_SECONDS = 10.0
+_ONCE = RetryPolicy(timeout_seconds=10.0, tries=1)
 MOST_SKEW = timedelta(minutes=2)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """How a service answered one request."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: str
 
 
 def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock | None = None) -> list[DoctorFinding]:
@@ -60,10 +49,10 @@ def examine(settings: Settings, config: LiveConfig | None = None, clock: Clock |
         told = f"the source is {settings.source}: no service is needed"
         return [*findings, DoctorFinding("services", True, told)]
     config = config or LiveConfig(fred_api_key=settings.fred_api_key)
-    replies = {probe.name: probe.ask() for probe in probes(config)}
-    findings += [service(probe, replies[probe.name]) for probe in probes(config)]
+    asked = services(config, clock)
+    findings += [one.finding for one in asked]
     findings.append(fred_key(config, clock))
-    findings.append(clock_skew(clock, (r for r in replies.values() if isinstance(r, Reply))))
+    findings.append(clock_skew(clock, (one.told_time for one in asked)))
     return findings
 
 
@@ -166,52 +155,67 @@ def _holder(path: Path) -> str:
 
 # ------------------------------------------------------------------ the services
 @dataclass(frozen=True)
-class Probe:
-    """One small request to one service, and what a good answer contains."""
+class Asked:
+    """How one service answered, and what time it is there, where it says so."""
 
-    name: str
-    ask: Callable[[], Reply | str]
-    proof: str
-    optional: bool = False
+    finding: DoctorFinding
+    told_time: str | None = None
 
 
-def probes(config: LiveConfig) -> list[Probe]:
-    """One per service."""
-    chart = (config.yahoo_url or "https://query2.finance.yahoo.com") + "/v8/finance/chart/%5EGSPC"
-    graph = (config.fredgraph_url or fred.CSV_URL) + "/graph/fredgraph.csv"
-    desk = (config.nyfed_url or nyfed.URL) + "/tsy/all/results/summary/last/1.json"
-    table = (config.farside_url or farside.URL) + farside.PATH
+def services(config: LiveConfig, clock: Clock) -> list[Asked]:
+    """One small request to each, through the client that a night would use."""
+    fredgraph, desk, table = config.fredgraph_url or fred.CSV_URL, config.nyfed_url or nyfed.URL, config.farside_url
+    newest = {"id": "DFF", "cosd": "2026-01-01"}
     return [
-        Probe("Yahoo", lambda: _as_browser(f"{chart}?range=1d&interval=1d"), '"chart"'),
-        Probe("FRED", lambda: _get(f"{graph}?id=DFF&cosd=2026-01-01"), "DFF"),
-        Probe("New York Fed", lambda: _get(desk), '"auctions"'),
-        Probe("Farside (optional)", lambda: _get(table), "IBIT", optional=True),
+        Asked(_finding("Yahoo", lambda: _newest_bars(config, clock))),
+        _page("FRED", fredgraph, "/graph/fredgraph.csv", newest, "DFF", clock),
+        _page("New York Fed", desk, "/tsy/all/results/summary/last/1.json", {}, '"auctions"', clock),
+        _page("Farside (optional)", table or farside.URL, farside.PATH, {}, "IBIT", clock),
     ]
 
 
-def service(probe: Probe, reply: Reply | str) -> DoctorFinding:
-    """Did it answer with data?"""
-    name = f"service {probe.name}"
-    if isinstance(reply, Reply) and reply.status < 400 and probe.proof in reply.body:
-        return DoctorFinding(name, True, f"answered with data (HTTP {reply.status})")
-    told, remedy = _trouble(reply)
-    if probe.optional:
-        return DoctorFinding(name, True, f"{told}; what depends on it will be marked as missing")
-    return DoctorFinding(name, False, told, remedy)
+def _newest_bars(config: LiveConfig, clock: Clock) -> None:
+    client = YfinanceClient(_ONCE, Pace(100, clock), clock, base_url=config.yahoo_url, cache_dir=config.cache_dir)
+    today = clock.now().astimezone(NEW_YORK).date()
+    with client.connected() as connection:
+        connection.daily_bars("^GSPC", today - timedelta(days=7), today + timedelta(days=1))
 
 
-def _trouble(reply: Reply | str) -> tuple[str, str]:
+def _page(name: str, base_url: str, path: str, params: Mapping[str, str], proof: str, clock: Clock) -> Asked:
+    """proof: what stands in a good answer."""
+    http = Http(name, base_url, _ONCE, Pace(100, clock), clock)
+
+    def ask() -> None:
+        body = http.text(path, params, path)
+        if proof not in body:
+            raise not_data(name, path, "data", body)
+
+    try:
+        return Asked(_finding(name, ask), http.told_time)
+    finally:
+        http.close()
+
+
+def _finding(name: str, ask: Callable[[], None]) -> DoctorFinding:
+    try:
+        ask()
+    except SourceError as error:
+        told, remedy = _trouble(error)
+        if "optional" in name:
+            return DoctorFinding(f"service {name}", True, f"{told}; what depends on it will be marked as missing")
+        return DoctorFinding(f"service {name}", False, told, remedy)
+    return DoctorFinding(f"service {name}", True, "answered with data")
+
+
+def _trouble(error: SourceError) -> tuple[str, str]:
     look = "Open it in a browser from this machine; a proxy, a firewall or a bot wall may stand between"
-    if isinstance(reply, str):
-        return f"did not answer: {reply}", f"Check the network, DNS and HTTPS_PROXY. {look}"
-    if reply.status == 429:
-        return "HTTP 429, too many requests", "Wait an hour; nothing else on this address may ask the same service"
-    if reply.status >= 500:
-        return f"HTTP {reply.status}, the service has trouble", "Wait; a run tries again by itself"
-    if reply.status >= 400:
-        return f"HTTP {reply.status}", look
-    page = "an HTML page" if looks_like_html(reply.body) else "something else"
-    return f"answered {reply.status} with {page} instead of data", look
+    if isinstance(error, Unreachable):
+        return f"did not answer: {error.what}", f"Check the network, DNS and HTTPS_PROXY. {look}"
+    if isinstance(error, RateLimited):
+        return f"{error.what}, too many requests", "Wait an hour; nothing else on this address may ask the same service"
+    if isinstance(error, ServiceDown):
+        return f"{error.what}, the service has trouble", "Wait; a run tries again by itself"
+    return error.what, look
 
 
 def fred_key(config: LiveConfig, clock: Clock) -> DoctorFinding:
@@ -228,8 +232,7 @@ def fred_key(config: LiveConfig, clock: Clock) -> DoctorFinding:
         return DoctorFinding(
             "FRED_API_KEY", False, told, f"{fredapi_client.GET_A_KEY}; look for quotes and spaces around it"
         )
-    policy = RetryPolicy(timeout_seconds=TIMEOUT_SECONDS, tries=1)
-    client = fredapi_client.KeyedFred(key, policy, Pace(100, clock), clock, config.fred_url)
+    client = fredapi_client.KeyedFred(key, _ONCE, Pace(100, clock), clock, config.fred_url)
     try:
         client.get_series_info("DFF")
     except KeyRejected as error:
@@ -239,38 +242,18 @@ def fred_key(config: LiveConfig, clock: Clock) -> DoctorFinding:
     return DoctorFinding("FRED_API_KEY", True, "accepted by FRED")
 
 
-def clock_skew(clock: Clock, replies: Iterable[Reply]) -> DoctorFinding:
+def clock_skew(clock: Clock, told: Iterable[str | None]) -> DoctorFinding:
     """Does this machine agree with the services about the time? It decides which bars are final."""
     skews = []
-    for reply in replies:
+    for text in told:
         try:
-            said = parsedate_to_datetime(reply.headers.get("date", ""))
-            skews.append((clock.now() - said).total_seconds())
+            skews.append((clock.now() - parsedate_to_datetime(text or "")).total_seconds())
         except (ValueError, TypeError):
             continue
     if not skews:
         return DoctorFinding("clock", False, "no service told the time", "Make the services reachable, then ask again")
     skew = statistics.median(skews)
-    told = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the services"
+    told_skew = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the services"
     if abs(skew) <= MOST_SKEW.total_seconds():
-        return DoctorFinding("clock", True, told)
-    return DoctorFinding("clock", False, told, "Set the clock, for example with `timedatectl set-ntp true`")
-
-
-def _get(url: str) -> Reply | str:
-    """One GET: the reply, or in a word why there is none."""
-    try:
-        reply = httpx.get(url, timeout=TIMEOUT_SECONDS, follow_redirects=True, headers={"user-agent": USER_AGENT})
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return type(error).__name__
-    return Reply(reply.status_code, dict(reply.headers), reply.text)
-
-
-def _as_browser(url: str) -> Reply | str:
-    """The same in the way yfinance asks, because Yahoo turns other clients away."""
-    try:
-        reply = curl.get(url, timeout=TIMEOUT_SECONDS, impersonate="chrome")
-    except RequestException as error:
-        return type(error).__name__
-    headers = {str(name).lower(): str(value) for name, value in reply.headers.items()}
-    return Reply(reply.status_code, headers, reply.text)
+        return DoctorFinding("clock", True, told_skew)
+    return DoctorFinding("clock", False, told_skew, "Set the clock, for example with `timedatectl set-ntp true`")

@@ -278,6 +278,7 @@ class Http:
         self._pace = pace
         self._clock = clock
         self._base_url = base_url
+        self.told_time: str | None = None  # the service's clock in its last answer, good or bad
 
     @functools.cached_property
     def _client(self) -> httpx.Client:
@@ -301,6 +302,7 @@ class Http:
         if isinstance(reply, str):
             raise Unreachable(self._service, series, reply)
         status, headers, body = reply
+        self.told_time = headers.get("date")
         retry_after = retry_after_seconds(headers.get("retry-after"), self._clock.now())
         error = error_for_status(self._service, series, status, retry_after=retry_after)
         if error is not None:

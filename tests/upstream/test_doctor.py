@@ -81,7 +81,7 @@ def test_all_is_well(clinic: Clinic) -> None:
         (status(429), "too many requests"),
         (status(503), "has trouble"),
         (status(403), "HTTP 403"),
-        (HTML_200, "an HTML page instead of data"),
+        (HTML_200, "an HTML page where"),
         (DROP, "did not answer"),
     ],
 )
