@@ -8,23 +8,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlencode
-from urllib.request import urlopen
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-ROOT = Path(__file__).parents[2]
-STARTING_MS, NIGHTLY_MS, PAGE_MS = 180_000, 600_000, 60_000
+from tests.serving.programs import served
+
+NIGHTLY_MS, PAGE_MS = 600_000, 60_000
 
 
 @dataclass(frozen=True)
@@ -47,33 +42,8 @@ class Ui:
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     home = tmp_path_factory.mktemp("ui")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("recouple")
-    environment = {**os.environ, "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_AS_OF": ""}
-    with (home / "dev.log").open("w") as log:
-        server = subprocess.Popen(
-            [program, "dev", "--port", str(port)], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}/server_info", server, home / "dev.log")
-            yield Ui(f"http://127.0.0.1:{port}", home)
-        finally:
-            end(server)
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Until the server answers; a server that ends instead says why."""
-    until = time.monotonic() + STARTING_MS / 1000
-    while time.monotonic() < until:
-        assert server.poll() is None, log.read_text()
-        try:
-            urlopen(address, timeout=5).close()
-            return
-        except (URLError, TimeoutError):
-            time.sleep(0.2)
-    pytest.fail(f"no answer from {address}:\n{log.read_text()}")
+    with served("dev", home, home / "dev.log", answers="/server_info") as url:
+        yield Ui(url, home)
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -82,16 +52,6 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < until
         time.sleep(0.2)
-
-
-def end(server: subprocess.Popen[bytes]) -> None:
-    """The server and all it started, first asked, then made to end."""
-    family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
-    server.terminate()
-    _, left = psutil.wait_procs(family, timeout=20)
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=20)
 
 
 @pytest.fixture
