@@ -28,6 +28,7 @@ from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from assets.framework.rows import hold_to_contract
 from pipelines.home import Run, Tree, size_bytes
+from pipelines.publishing.archive import keep_brief
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
@@ -68,7 +69,7 @@ class Publisher:
             told += serve(folder, simulated=self.simulated)
             for outdated in removable(self.tree, self.keep):
                 shutil.rmtree(outdated)
-        afterwards = (_draw_brief, _copy) if self.with_brief else (_copy,)
+        afterwards = (_draw_brief, keep_brief, _copy) if self.with_brief else (_copy,)
         told += [fault for after in afterwards if (fault := _attempted(after, folder))]
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
         return {
