@@ -32,6 +32,7 @@ from pipelines.publishing.archive import keep_brief
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
+from pipelines.publishing.parquet import write_mart
 from pipelines.publishing.serving import serve
 from pipelines.publishing.tables import META_COMMENTS, contract_version
 from pipelines.warehouse.store import Warehouse
@@ -119,7 +120,7 @@ class Publisher:
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
         path = Run(folder).mart(mart.table_name())
-        frame.write_parquet(path)
+        write_mart(mart, frame, path)
         _validate(mart, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame, mart.key())}
 
