@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev browser postgres clients test coverage check format bench lock clean
+.PHONY: help setup demo nightly dev explore browser postgres clients test coverage check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ nightly: setup  ## the nightly run on the configured source (RECOUPLE_SOURCE)
 
 dev: setup  ## Dagster UI and daemon on 127.0.0.1:3000
 	@$(RECOUPLE) dev
+
+explore: setup  ## a local page to question the marts with, on 127.0.0.1:3100
+	@$(RECOUPLE) explore
 
 # The tests of the brief and of the UI look at them in Debian's chromium; RECOUPLE_CHROMIUM names another one.
 CHROMIUM = $(or $(RECOUPLE_CHROMIUM),$(shell command -v chromium))

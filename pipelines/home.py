@@ -134,6 +134,16 @@ class Home(Tree):
         return self.root / "demo"
 
     @property
+    def archive(self) -> Path:
+        """The page that lists every brief that was published."""
+        return self.root / "archive.html"
+
+    @property
+    def briefs(self) -> Path:
+        """Those briefs, a page per day; they outlive their runs."""
+        return self.root / "briefs"
+
+    @property
     def as_of_days(self) -> Path:
         """One tree per day that was looked back on."""
         return self.root / _AS_OF

@@ -16,8 +16,8 @@ from pipelines.published.reading import WINDOW
 from pipelines.published.words import day, number, percent, plural, signed, signed_percent
 
 _ROW = 60  # height of a row of bars
-_REGIMES = {"coupled": Ink.COUPLED, "decoupled": Ink.DECOUPLED, "inverse": Ink.INVERSE}
-_OUTCOMES = {
+REGIMES = {"coupled": Ink.COUPLED, "decoupled": Ink.DECOUPLED, "inverse": Ink.INVERSE}
+OUTCOMES = {
     "open": ("open", Ink.WARNING),
     "follower_recovered": ("the follower recovered", Ink.COUPLED),
     "leader_fell": ("the leader fell", Ink.DECOUPLED),
@@ -58,7 +58,7 @@ def _regimes(marts: Marts) -> tuple[list[Span], str]:
     )
     ends = [*spells["session"].to_list()[1:], spells["last"].to_list()[-1]] if spells.height else []
     spans = [
-        Span(row["session"], end, _REGIMES[row["regime"]])
+        Span(row["session"], end, REGIMES[row["regime"]])
         for row, end in zip(spells.iter_rows(named=True), ends, strict=True)
     ]
     return spans, "Background: regime of the daily correlation, green coupled, grey decoupled, red inverse."
@@ -173,8 +173,8 @@ def divergences(marts: Marts) -> Content:
             names[row["leader"]],
             row["start_session"],
             row["end_session"] or marts.as_of,
-            _OUTCOMES[row["outcome"]][1],
-            _OUTCOMES[row["outcome"]][0],
+            OUTCOMES[row["outcome"]][1],
+            OUTCOMES[row["outcome"]][0],
         )
         for row in rows.iter_rows(named=True)
     ]
@@ -192,7 +192,7 @@ def divergences(marts: Marts) -> Content:
                 "leader": ("Sets records", lambda symbol: names[symbol]),
                 "leader_record_closes": ("Record closes", number),
                 "follower_max_drawdown": ("Follower's low", percent),
-                "outcome": ("Outcome", lambda outcome: _OUTCOMES[outcome][0]),
+                "outcome": ("Outcome", lambda outcome: OUTCOMES[outcome][0]),
                 "sessions": ("Sessions", number),
             },
         ),

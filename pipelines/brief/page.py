@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import jinja2
-
 from pipelines.brief.chart_data import packed
 from pipelines.brief.charts import specification
 from pipelines.brief.content import Content, Section
@@ -26,6 +24,7 @@ from pipelines.brief.sections import SECTIONS
 from pipelines.published import palette
 from pipelines.published.marts import Marts
 from pipelines.published.reading import read
+from pipelines.published.templates import templates
 from pipelines.published.words import day
 
 _HERE = Path(__file__).parent
@@ -49,29 +48,26 @@ class _Shown:
 def brief_page(marts: Marts, rendering: Rendering) -> str:
     """The whole page."""
     shown = [_shown(section, marts, rendering) for section in SECTIONS]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     scripts = [rendering.engine.result(), (_HERE / "brief.js").read_text(encoding="utf-8")]
     published = datetime.fromisoformat(marts.manifest["published_at"])
-    return environment.get_template("brief.html.j2").render(
-        reading=read(marts),
-        shown=shown,
-        as_of=day(marts.as_of),
-        simulated=marts.simulated,
-        historical=marts.historical,
-        manifest=marts.manifest,
-        published=f"{day(published.date())}, {published:%H:%M} UTC",
-        pair=marts.pair,
-        style=_style(),
-        scripts=scripts,
-        allowed=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
-        chart_data=packed(marts),
-        specifications=_specifications(shown),
+    return (
+        templates(_HERE)
+        .get_template("brief.html.j2")
+        .render(
+            reading=read(marts),
+            shown=shown,
+            as_of=day(marts.as_of),
+            simulated=marts.simulated,
+            historical=marts.historical,
+            manifest=marts.manifest,
+            published=f"{day(published.date())}, {published:%H:%M} UTC",
+            pair=marts.pair,
+            style=house_style(),
+            scripts=scripts,
+            allowed=" ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+            chart_data=packed(marts),
+            specifications=_specifications(shown),
+        )
     )
 
 
@@ -99,7 +95,7 @@ def _digest(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _style() -> str:
+def house_style() -> str:
     """The style sheet with the palette of both modes before it; paper is always light."""
     dark = palette.variables(dark=True)
     return "\n".join(

@@ -31,7 +31,7 @@ class PortInUse(KnownFault):
 
 def serve(settings: Settings, port: int, workspace: Path) -> int:
     """Run until a signal comes or Dagster ends by itself; returns the exit code. Raises PortInUse."""
-    _check_port(port)
+    check_port(port, "dev")
     dagster_home(settings.home)
     heard: list[int] = []
 
@@ -63,7 +63,8 @@ def serve(settings: Settings, port: int, workspace: Path) -> int:
             signal.signal(number, handler)
 
 
-def _check_port(port: int) -> None:
+def check_port(port: int, command: str) -> None:
+    """Raises PortInUse with the program that listens there already."""
     with socket.socket() as trying:
         trying.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -71,7 +72,7 @@ def _check_port(port: int) -> None:
         except OSError as error:
             raise PortInUse(
                 f"port {port} of {HOST} is taken{_by_whom(port)} ({error.strerror}); end that or choose another with "
-                f"`recouple dev --port {port + 1}`"
+                f"`recouple {command} --port {port + 1}`"
             ) from None
 
 

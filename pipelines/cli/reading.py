@@ -1,6 +1,6 @@
 """Commands that show what was published.
 
-Here: status, brief, claims, the data dictionary. Not here: what they say (pipelines.cli.terminal).
+Here: status, brief, explorer, claims, the data dictionary. Not here: what they say (pipelines.cli.terminal).
 """
 
 from __future__ import annotations
@@ -51,6 +51,20 @@ def brief(show: Annotated[bool, typer.Option("--open", help="open it in the brow
     typer.echo(path)
     if show:
         typer.launch(path)
+
+
+@app.command()
+def explore(port: Annotated[int, typer.Option(help="where the page listens on 127.0.0.1")] = 3100) -> None:
+    """A local page to question the marts with: any pair, any day, two days side by side, any SELECT."""
+    import uvicorn
+
+    from pipelines.cli.dev import HOST, check_port
+    from pipelines.explorer.app import explorer
+
+    check_port(port, "explore")
+    page = explorer(settings().home)
+    typer.echo(f"http://{HOST}:{port} (Ctrl-C ends it)")
+    uvicorn.run(page, host=HOST, port=port, log_level="warning")
 
 
 @app.command()

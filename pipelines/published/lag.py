@@ -43,8 +43,8 @@ def records(facts: Facts) -> str:
         return (
             f"Since {day(lag['start_session'])} {facts.name(lag['leader'])} has set "
             f"{plural(lag['leader_record_closes'], 'record close')} while {facts.name(lag['follower'])} stood "
-            f"{_far_below(facts)} or more below its own. This lag has lasted {plural(lag['sessions'], 'session')} by "
-            f"{day(lag['session'])}."
+            f"{percent(far_below(facts), 0)} or more below its own. This lag has lasted "
+            f"{plural(lag['sessions'], 'session')} by {day(lag['session'])}."
         )
     said = "Neither sets records while the other stands 20% or more below its own: no lag is open."
     if not facts.lag:
@@ -135,8 +135,8 @@ def would_change(facts: Facts) -> Iterator[str]:
         )
     elif facts.asset and facts.benchmark:
         yield (
-            f"One of the two sets a record close while the other stands {_far_below(facts)} or more below its own: "
-            f"a lag begins. "
+            f"One of the two sets a record close while the other stands {percent(far_below(facts), 0)} or more below its "
+            f"own: a lag begins. "
             f"{facts.pair.asset_name} stood {percent(facts.asset['drawdown'])} from its record on "
             f"{day(facts.asset['session'])}, the {facts.pair.benchmark_name} {percent(facts.benchmark['drawdown'])} on "
             f"{day(facts.benchmark['session'])}."
@@ -171,9 +171,9 @@ def _level(name: str, state: Row) -> str:
     )
 
 
-def _far_below(facts: Facts) -> str:
-    """How far below its record a follower lags, and a leader has fallen."""
-    return f"{1 - facts.asset['far_below_record_at'] / facts.asset['record_close']:.0%}"
+def far_below(facts: Facts) -> float:
+    """How far below its record close a follower lags, and a leader has fallen, as market_state has it: 0.2 is 20%."""
+    return float(1 - facts.asset["far_below_record_at"] / facts.asset["record_close"])
 
 
 def _to(state: Row, share_of_record: float) -> float:

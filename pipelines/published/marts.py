@@ -26,13 +26,18 @@ KNOWN_ON = {
     "rolling_correlations": "session",
     "correlation_regimes": "session",
     "relative_strength": "session",
+    "pair_day": "session",
     "lag_history": "session",
     "recoupling_signal": "session",
     "fed_decisions": "meeting_date",
     "fed_liquidity": "available_on",
     "rate_path": "observed_on",
+    "treasury_purchases": "operation_date",
 }
 """The day each row was known, of marts whose rows never change once they are there; only these have an earlier day."""
+
+OF_THE_HEADLINE = frozenset({"recoupling_signal", "signal_scorecard"})
+"""Marts that name no pair, because they speak of the headline's alone."""
 
 _LEARNT_LATER = {"recoupling_signal": ("resolved_on", "made_up", "caught_up", "caught_up_within")}
 
@@ -79,6 +84,10 @@ class Marts:
         """The same run as it stood at the end of `day`: only rows known by then, of the marts that can tell."""
         return replace(self, until=day)
 
+    def about(self, pair: Pair) -> Marts:
+        """The same run, read for another pair."""
+        return replace(self, pair=replace(self.pair, asset=pair.asset, benchmark=pair.benchmark))
+
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Marts:
         """The run in `folder`."""
@@ -111,10 +120,10 @@ class Marts:
     @cached_property
     def programmes(self) -> dict[str, str]:
         """What a person calls a purchase programme."""
-        if not self.has("fed_programs"):
+        path = Run(self.folder).mart("fed_programs")  # a name is no news: it holds on every day
+        if not path.exists():
             return {}
-        rows = self.scan("fed_programs").select("program", "name").collect()
-        return dict(rows.iter_rows())
+        return dict(pl.read_parquet(path, columns=["program", "name"], glob=False).iter_rows())
 
     @property
     def as_of(self) -> date:
@@ -132,7 +141,9 @@ class Marts:
         return bool(self.manifest["simulated"])
 
     def has(self, mart: str) -> bool:
-        """The run published this mart."""
+        """The run published this mart, and it can be read for this pair and day."""
+        if mart in OF_THE_HEADLINE and self.pair.id != HeadlinePair().id:
+            return False
         return Run(self.folder).mart(mart).exists() and (self.until is None or mart in KNOWN_ON)
 
     def scan(self, mart: str) -> pl.LazyFrame:

@@ -30,9 +30,11 @@ from assets.framework.errors import KnownFault
 from assets.framework.rows import hold_to_contract
 from pipelines.home import Run, Tree, size_bytes
 from pipelines.published.contract import META_COMMENTS, contract_version
+from pipelines.publishing.archive import keep_brief
 from pipelines.publishing.content_hash import content_hash
 from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
+from pipelines.publishing.parquet import write_mart
 from pipelines.publishing.serving import serve
 from pipelines.publishing.shared import SharedRuns
 from pipelines.warehouse.store import Warehouse
@@ -73,8 +75,9 @@ class Publisher:
                 shutil.rmtree(outdated)
         with ThreadPoolExecutor(max_workers=1) as beside:  # the page has a process of its own, so both have a core
             copied = beside.submit(_attempted, _copy, folder)
-            drawn = _attempted(_draw_brief, folder) if self.with_brief else None
-            told += [fault for fault in (drawn, copied.result()) if fault]
+            pages = (_draw_brief, keep_brief) if self.with_brief else ()
+            told += [fault for page in pages if (fault := _attempted(page, folder))]
+            told += [fault for fault in (copied.result(),) if fault]
         if self.shared and (fault := _attempted(self.shared.publish, folder)):
             told.append(fault)
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
@@ -125,7 +128,7 @@ class Publisher:
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
         path = Run(folder).mart(mart.table_name())
-        frame.write_parquet(path)
+        write_mart(mart, frame, path)
         _validate(mart, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame, mart.key())}
 

@@ -7,28 +7,20 @@ what is expected of them (tests.serving.test_dagster_ui, benchmarks.backfill).
 from __future__ import annotations
 
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import urlencode
-from urllib.request import urlopen
 
-import psutil
 from playwright.sync_api import Browser, Page, expect
 
 from pipelines.home import Home, Run
+from tests.serving import programs
 
-ROOT = Path(__file__).parents[2]
-STARTING_MS, NIGHTLY_MS, PAGE_MS = 180_000, 600_000, 60_000
+NIGHTLY_MS, PAGE_MS = 600_000, 60_000
 _NEWEST = "{ assetNodes { assetKey { path } assetMaterializations(limit: 1) { runId timestamp } } }"
 
 
@@ -52,47 +44,8 @@ class Ui:
 @contextmanager
 def served(home: Path, settings: Mapping[str, str] | None = None) -> Iterator[Ui]:
     """The UI and the daemon of a home, ended with all they started."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("recouple")
-    environment = {**os.environ, "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_AS_OF": ""}
-    with (home / "dev.log").open("w") as log:
-        server = subprocess.Popen(
-            [program, "dev", "--port", str(port)],
-            cwd=ROOT,
-            env={**environment, **(settings or {})},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/server_info", server, home / "dev.log")
-            yield Ui(f"http://127.0.0.1:{port}", home)
-        finally:
-            _end(server)
-
-
-def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Until the server answers; a server that ends instead says why."""
-    until = time.monotonic() + STARTING_MS / 1000
-    while time.monotonic() < until:
-        assert server.poll() is None, log.read_text()
-        try:
-            urlopen(address, timeout=5).close()
-            return
-        except (URLError, TimeoutError):
-            time.sleep(0.2)
-    raise AssertionError(f"no answer from {address}:\n{log.read_text()}")
-
-
-def _end(server: subprocess.Popen[bytes]) -> None:
-    """The server and all it started, first asked, then made to end."""
-    family = [*psutil.Process(server.pid).children(recursive=True), psutil.Process(server.pid)]
-    server.terminate()
-    _, left = psutil.wait_procs(family, timeout=20)
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=20)
+    with programs.served("dev", home, home / "dev.log", answers="/server_info", settings=settings) as url:
+        yield Ui(url, home)
 
 
 def opened_page(browser: Browser) -> Page:

@@ -16,6 +16,7 @@ from pipelines.brief import write_brief
 from pipelines.home import Run, Tree
 from pipelines.settings import Settings
 from tests.serving import world
+from tests.serving.pointing import pointed_at
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +133,7 @@ def alive(page: Page, anchor: str) -> Locator:
 
 def test_pointing_at_a_line_gives_its_value(page: Page, brief: Path) -> None:
     page.goto(brief.as_uri())
-    box = alive(page, "drawdowns").bounding_box()
-    assert box
-    for below in range(4, int(box["height"]), 4):
-        page.mouse.move(box["x"] + box["width"] / 3, box["y"] + below)
-        if page.locator("#vg-tooltip-element.visible").count():
-            break
-    said = page.locator("#vg-tooltip-element").inner_text()
+    said = pointed_at(page, alive(page, "drawdowns"))
     assert re.search(r"\d+ \w+ \d{4}", said) and "%" in said
 
 
