@@ -4,9 +4,9 @@ Here: Dagster's own log of events, which `dagster.yaml` names in place of the st
 instance (pipelines.orchestration.instance), what is said in events.
 
 Dagster makes an engine and opens, commits and closes a connection for every event and every look at one, up to six a
-check: measured, a quarter of a nightly's processor time. An engine that is kept opens its file once and compiles a statement
-once. `synchronous = NORMAL` is safe against corruption in WAL mode: a power cut may lose the last events of the log,
-never anything of the warehouse.
+check: measured, a quarter of a nightly's processor time. An engine that is kept opens its file once and compiles a
+statement once. `synchronous = NORMAL` is safe against corruption in WAL mode: a power cut may lose the last events of
+the log, never anything of the warehouse.
 
 Dagster documents the setting `event_log_storage` but has no public name for the class that stands there.
 """
