@@ -9,6 +9,7 @@ below counts them so. A model that does not has a hundred times the data it thin
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,10 +110,11 @@ def reference_class(
 
 def _further_apart(rows: IntArray, horizon: int) -> int:
     """How many of the increasing rows lie further than the horizon after the one counted before."""
+    each = rows.tolist()
     counted, position = 0, 0
-    while position < len(rows):
+    while position < len(each):
         counted += 1
-        position = int(np.searchsorted(rows, rows[position] + horizon, side="right"))
+        position = bisect_right(each, each[position] + horizon, position)
     return counted
 
 

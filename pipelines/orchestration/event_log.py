@@ -4,9 +4,9 @@ Here: Dagster's own log of events, which `dagster.yaml` names in place of the st
 instance (pipelines.orchestration.instance), what is said in events.
 
 Dagster makes an engine and opens, commits and closes a connection for every event and every look at one, up to six a
-check: measured, half of what it costs a nightly. An engine that is kept opens its file once and compiles a statement
-once. `synchronous = NORMAL` is safe against corruption in WAL mode: a power cut may lose the last events of the log,
-never anything of the warehouse.
+check: measured, a quarter of a nightly's processor time. An engine that is kept opens its file once and compiles a
+statement once. `synchronous = NORMAL` is safe against corruption in WAL mode: a power cut may lose the last events of
+the log, never anything of the warehouse.
 
 Dagster documents the setting `event_log_storage` but has no public name for the class that stands there.
 """
@@ -41,6 +41,7 @@ class KeptEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._kept: dict[bool, _Kept] = {}  # by whether it is the index
         self._keeping = Lock()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -59,6 +60,12 @@ class KeptEventLog(SqliteEventLogStorage):
         """A transaction in the file that knows all runs."""
         with self._keeping, self._engine("index", is_index=True).begin() as connection:
             yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table; it is asked for every check, and a table that is there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def dispose(self) -> None:
         """Close the files."""
