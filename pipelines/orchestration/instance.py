@@ -43,7 +43,7 @@ run_launcher:
   class: WatchfulRunLauncher
 run_monitoring:
   enabled: true
-  poll_interval_seconds: 10
+  poll_interval_seconds: 5
   start_timeout_seconds: 90
   cancel_timeout_seconds: 60
   free_slots_after_run_end_seconds: 30

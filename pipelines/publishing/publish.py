@@ -53,7 +53,7 @@ class Publisher:
     simulated: bool
     keep: timedelta
     clock: Callable[[], datetime]
-    with_brief: bool = True
+    with_extras: bool = True  # the brief and the copy in one file
     catalog: Catalog | None = None  # what is told of it goes into the manifest, for the page and for alerts
 
     def publish(self, run_id: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Publisher:
             told += serve(folder, simulated=self.simulated)
             for outdated in removable(self.tree, self.keep):
                 shutil.rmtree(outdated)
-        afterwards = (_draw_brief, _copy) if self.with_brief else (_copy,)
+        afterwards = (_draw_brief, _copy) if self.with_extras else ()
         told += [fault for after in afterwards if (fault := _attempted(after, folder))]
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
         return {
