@@ -18,10 +18,10 @@ FIRST_SESSION = date(1970, 1, 2)  # the calendar knows every holiday from here o
 
 
 @cache
-def _calendar(last: date) -> exchange_calendars.ExchangeCalendar:
+def _calendar(year: int) -> exchange_calendars.ExchangeCalendar:
     import exchange_calendars  # late: it brings pandas, half a second that only a run should spend
 
-    return exchange_calendars.get_calendar("XNYS", start=FIRST_SESSION.isoformat(), end=last.isoformat())
+    return exchange_calendars.get_calendar("XNYS", start=FIRST_SESSION.isoformat(), end=f"{year}-12-31")
 
 
 def nyse_sessions(last: date, first: date = FIRST_SESSION) -> pl.Series:
@@ -31,6 +31,6 @@ def nyse_sessions(last: date, first: date = FIRST_SESSION) -> pl.Series:
     """
     if last < first:
         raise ValueError(f"nyse_sessions: last ({last}) lies before first ({first})")
-    days = _calendar(last).sessions
+    days = _calendar(last.year).sessions  # of the whole year: days of one year ask for one calendar, a second's work
     all_sessions = pl.Series("session", days.to_numpy()).cast(pl.Date)
-    return all_sessions.filter(all_sessions >= first)
+    return all_sessions.filter(all_sessions.is_between(first, last))

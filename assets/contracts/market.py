@@ -172,6 +172,7 @@ class LagHistory(Mart):
     """
 
     subject = "does_bitcoin_follow"
+    grows_by = "session"
     may_be_empty = True
     leader = dy.String(primary_key=True, description="catalog symbol that sets records")
     follower = dy.String(primary_key=True, description="catalog symbol that stands below its record")

@@ -6,6 +6,9 @@ studied (assets/studies.toml).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import dataframely as dy
 import polars as pl
 
@@ -218,6 +221,8 @@ class RecouplingSignal(Mart):
 
     subject = "judgement"
     chart = Chart(x="session", y=("probability_catch_up", "base_rate"), where={"horizon_sessions": 63})
+    grows_by = "session"
+    known_later: ClassVar[Mapping[str, tuple[str, ...]]] = {"resolved_on": ("made_up", "caught_up", "caught_up_within")}
     may_be_empty = True
     session = dy.Date(primary_key=True, description="day the forecast is made, at its end")
     horizon_sessions = dy.Int64(primary_key=True, min=1, description="how far ahead", metadata={"unit": "sessions"})

@@ -7,6 +7,7 @@ module per subject beside this one), the checks made from them (assets.framework
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import polars as pl
@@ -26,6 +27,7 @@ class Table(dy.Schema):
     subject: ClassVar[str] = "reference"  # what it is about: the UI's group
     chart: ClassVar[Chart | None] = None
     grows_by: ClassVar[str | None] = None  # the day by which later data only add rows: no earlier row ever changes
+    known_later: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # day -> columns of its row that are null before it
     may_be_empty: ClassVar[bool] = False  # an empty result is an answer here, not a silent failure
 
     @classmethod

@@ -24,8 +24,9 @@ from pipelines.home import Home
 
 # What the sources say goes into the run's events, where the UI shows it beside the step; files of standard output, each
 # filled by two more processes, would hold nothing else. One pool for all writers of the warehouse, held by one run at a
-# time. A run that dies is noticed by its process (run_launcher), one that does not begin by the clock; both give the
-# slot back.
+# time. A run that dies is noticed by its process (run_launcher), or by the code server while it starts, and gives the
+# slot back; the clock is for what no process is left to notice. Writing down what a run is about to do takes a second
+# of processor time, two minutes on a crowded machine: a shorter clock fails nights before they begin.
 _SETTINGS = """\
 telemetry:
   enabled: false
@@ -42,8 +43,8 @@ run_launcher:
   class: WatchfulRunLauncher
 run_monitoring:
   enabled: true
-  poll_interval_seconds: 10
-  start_timeout_seconds: 90
+  poll_interval_seconds: 5
+  start_timeout_seconds: 300
   cancel_timeout_seconds: 60
   free_slots_after_run_end_seconds: 30
 compute_logs:

@@ -17,6 +17,7 @@ from typing import Any
 
 from assets.framework.errors import KnownFault
 from pipelines.home import Home, Run, Tree
+from pipelines.publishing.in_force import manifest_of
 from pipelines.settings import Settings, SettingsError
 
 
@@ -63,4 +64,6 @@ class OtherSource:
             said = [line for line in done.stderr.splitlines() if "failed:" in line or line.startswith("recouple:")]
             raise OtherSourceFailed(said[0] if said else f"the nightly on {self.source} ended with {done.returncode}")
         folder = Tree(self.home).current.resolve()
-        return {"home": str(self.home), "folder": str(folder), "brief": str(Run(folder).brief)}
+        marts = manifest_of(folder)["marts"].values()
+        told = {"home": str(self.home), "folder": str(folder), "brief": str(Run(folder).brief)}
+        return told | {"marts": len(marts), "rows": sum(mart["rows"] for mart in marts)}

@@ -26,9 +26,11 @@ from assets.framework.chain import computed, in_order, reads, reads_raw
 from assets.framework.contract import Mart, Table
 from assets.framework.errors import KnownFault
 from assets.framework.rows import Rows
+from assets.universe import UniverseStates
 from pipelines.home import Home
 from pipelines.publishing.history import serve_history
 from pipelines.publishing.publish import Publisher
+from pipelines.universe.common_past import CommonPast
 from pipelines.warehouse.opening import open_warehouse
 from pipelines.warehouse.store import Warehouse
 
@@ -56,40 +58,49 @@ class PastDays:
     simulated: bool
     lock_wait_seconds: float
     resources: Mapping[str, Any]
-    universe_states: Callable[[Path], Any]  # kept in a folder; a day of the past remembers nothing of a later one
+    universe_states: Callable[[Path], UniverseStates]  # kept in a folder
     _later: dict[str, pl.DataFrame] = field(default_factory=dict)  # every table as of the day before in this run
 
     def publish(self, days: list[date], run_id: str) -> Iterator[tuple[date, dict[str, Any]]]:
         """Publish each day, newest first; yields the day with what a person wants to know of it. Raises DayFault."""
-        for day in sorted(days, reverse=True):
-            began = monotonic()
-            horizon = Day(day, self.simulated)
-            opening = open_warehouse(
-                _IN_MEMORY,
-                home_path=Home(self.home).warehouse,
-                as_of=day,
-                simulated=self.simulated,
-                lock_wait_seconds=self.lock_wait_seconds,
-            )
-            with opening as warehouse, TemporaryDirectory() as states:
-                taken_over = self._fill(warehouse, horizon, run_id, Path(states))
-                told = Publisher(
-                    warehouse=warehouse,
-                    tree=Home(self.home).as_of(day).root,
-                    as_of=day,
-                    source=self.source,
-                    simulated=self.simulated,
-                    keep=timedelta(0),
-                    clock=lambda: datetime.now(UTC),
-                    with_brief=len(days) == 1,
-                    catalog=self.resources["catalog"],
-                ).publish(run_id)
-            yield day, told | {"tables_taken_over": len(taken_over), "seconds": round(monotonic() - began, 2)}
+        with TemporaryDirectory() as common:
+            shared = CommonPast(Path(common), self.universe_states, until=min(days))
+            states = shared.continued if len(days) > 1 else self.universe_states
+            for day in sorted(days, reverse=True):
+                yield day, self._published(day, run_id, states, alone=len(days) == 1)
         serve_history(self.home)
 
-    def _fill(self, warehouse: Warehouse, horizon: Day, run_id: str, states: Path) -> set[str]:
+    def _published(
+        self, day: date, run_id: str, states: Callable[[Path], UniverseStates], *, alone: bool
+    ) -> dict[str, Any]:
+        """One day; of a range, without what is drawn and copied for those who look at one day."""
+        began = monotonic()
+        horizon = Day(day, self.simulated)
+        opening = open_warehouse(
+            _IN_MEMORY,
+            home_path=Home(self.home).warehouse,
+            as_of=day,
+            simulated=self.simulated,
+            lock_wait_seconds=self.lock_wait_seconds,
+        )
+        with opening as warehouse, TemporaryDirectory() as folder:
+            taken_over = self._fill(warehouse, horizon, states(Path(folder)))
+            told = Publisher(
+                warehouse=warehouse,
+                tree=Home(self.home).as_of(day).root,
+                as_of=day,
+                source=self.source,
+                simulated=self.simulated,
+                keep=timedelta(0),
+                clock=lambda: datetime.now(UTC),
+                with_extras=alone,
+                catalog=self.resources["catalog"],
+            ).publish(run_id)
+        return told | {"tables_taken_over": len(taken_over), "seconds": round(monotonic() - began, 2)}
+
+    def _fill(self, warehouse: Warehouse, horizon: Day, states: UniverseStates) -> set[str]:
         """Make every table of a day; returns the names of those taken over from a later day."""
-        own = {"warehouse": warehouse, "horizon": horizon, "universe_states": self.universe_states(states)}
+        own = {"warehouse": warehouse, "horizon": horizon, "universe_states": states}
         resources = {**self.resources, **own}
         today: dict[str, pl.DataFrame] = {}
         same: set[str] = set()  # tables whose rows are the later day's, as far as they reach
@@ -106,7 +117,7 @@ class PastDays:
                     raise DayFault(f"{contract.full_name()} as of {horizon.as_of}: rows break {rows.broken['rule'][0]}")
                 if name in self._later and _equal(contract, rows.good, self._later[name], horizon.as_of):
                     same.add(name)
-            warehouse.replace(contract, rows, run_id)
+            warehouse.lay_down(contract, rows)
             today[name] = rows.good
         self._later = today
         return taken
@@ -120,6 +131,9 @@ class PastDays:
 def _up_to(contract: type[Table], later: pl.DataFrame, day: date) -> pl.DataFrame:
     """The rows of a later day that were there on an earlier one."""
     rows = later.filter(pl.col(contract.grows_by) <= day) if contract.grows_by else later
+    for known_on, outcome in contract.known_later.items():
+        known = pl.col(known_on) <= day
+        rows = rows.with_columns(pl.when(known).then(pl.col(c)).alias(c) for c in (*outcome, known_on))
     return rows.with_columns(as_of=pl.lit(day)) if issubclass(contract, Mart) else rows
 
 

@@ -19,7 +19,7 @@ import psutil
 
 TAG = "recouple/process"
 _SAME_SECONDS = 1.0  # a process's time of birth is computed from the boot's, which may be read a little differently
-_UNNAMED_FOR = timedelta(seconds=90)  # a run names its process at its first resource
+_UNNAMED_FOR = timedelta(seconds=60)  # a run names its process at its first resource
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Publisher:
     simulated: bool
     keep: timedelta
     clock: Callable[[], datetime]
-    with_brief: bool = True
+    with_extras: bool = True  # the brief and the copy in one file
     catalog: Catalog | None = None  # what is told of it goes into the manifest, for the page and for alerts
     shared: SharedRuns | None = None  # readers on other machines
 
@@ -73,11 +73,7 @@ class Publisher:
             told += serve(folder, simulated=self.simulated)
             for outdated in removable(self.tree, self.keep):
                 shutil.rmtree(outdated)
-        with ThreadPoolExecutor(max_workers=1) as beside:  # the page has a process of its own, so both have a core
-            copied = beside.submit(_attempted, _copy, folder)
-            pages = (_draw_brief, keep_brief) if self.with_brief else ()
-            told += [fault for page in pages if (fault := _attempted(page, folder))]
-            told += [fault for fault in (copied.result(),) if fault]
+        told += _extras(folder) if self.with_extras else []
         if self.shared and (fault := _attempted(self.shared.publish, folder)):
             told.append(fault)
         rows = {name: mart["rows"] for name, mart in manifest_of(folder)["marts"].items()}
@@ -163,6 +159,14 @@ def _attempted(after: Callable[[Path], object], folder: Path) -> str | None:
     except (KnownFault, duckdb.Error, OSError) as error:
         return f"the marts are in force, but {error}"
     return None
+
+
+def _extras(folder: Path) -> list[str]:
+    """The brief and its copy in the archive, the marts in one file; what could not be done."""
+    with ThreadPoolExecutor(max_workers=1) as beside:  # the page has a process of its own, so both have a core
+        copied = beside.submit(_attempted, _copy, folder)
+        told = [*(_attempted(page, folder) for page in (_draw_brief, keep_brief)), copied.result()]
+    return [fault for fault in told if fault]
 
 
 def _copy(folder: Path) -> None:

@@ -111,21 +111,33 @@ class Warehouse:
     # ------------------------------------------------------------------ writing
     def replace(self, contract: type[Table], rows: Rows, run_id: str) -> None:
         """Make a derived table hold exactly these rows, by column name, in one transaction."""
+        self._must_not_be_empty(contract, rows)
+        diff = schema_diff(self._stored_columns(contract.layer, contract.table_name()), column_types(contract))
+        if diff.is_lossy:
+            raise LossySchemaChange(contract.full_name(), diff)
+        with self._transaction():
+            self._write(contract, rows)
+            self._comment(contract)
+            doubts.keep_broken(self._db, "quarantine.rows", contract.full_name(), rows.broken, run_id, None)
+
+    def lay_down(self, contract: type[Table], rows: Rows) -> None:
+        """Make a derived table of a warehouse that ends with its run: nobody reads its comments or its quarantine."""
+        self._must_not_be_empty(contract, rows)
+        self._write(contract, rows)
+
+    @staticmethod
+    def _must_not_be_empty(contract: type[Table], rows: Rows) -> None:
         if rows.good.is_empty() and not contract.may_be_empty:
             raise EmptyResult(
                 f"table {contract.full_name()} would become empty; nothing was written. "
                 f"Look at the run's quarantine and at the tables it is made from"
             )
-        diff = schema_diff(self._stored_columns(contract.layer, contract.table_name()), column_types(contract))
-        if diff.is_lossy:
-            raise LossySchemaChange(contract.full_name(), diff)
-        with self._transaction():
-            self._db.execute(f'create schema if not exists "{contract.layer}"')
-            self._db.execute(f"create or replace table {table_name(contract)} ({column_definitions(contract)})")
-            # In the order of the key, so that sums of fractions over the table come out the same every time.
-            self._insert(table_name(contract), rows.good.sort(contract.key()) if contract.key() else rows.good)
-            self._comment(contract)
-            doubts.keep_broken(self._db, "quarantine.rows", contract.full_name(), rows.broken, run_id, None)
+
+    def _write(self, contract: type[Table], rows: Rows) -> None:
+        self._db.execute(f'create schema if not exists "{contract.layer}"')
+        self._db.execute(f"create or replace table {table_name(contract)} ({column_definitions(contract)})")
+        # In the order of the key, so that sums of fractions over the table come out the same every time.
+        self._insert(table_name(contract), rows.good.sort(contract.key()) if contract.key() else rows.good)
 
     def append_revisions(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -25,6 +26,7 @@ from pipelines.orchestration.schedules import nightly_schedule
 from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+LAYERS = {"raw", "core", "derived", "marts", "published"}
 
 
 @pytest.fixture(scope="module")
@@ -175,16 +177,42 @@ def test_the_location_has_one_name_everywhere() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [["dg", "check", "defs"], ["dagster", "definitions", "validate", "-w", "workspace.yaml"]],
-    ids=["project", "workspace"],
+    [
+        ["dg", "check", "defs"],
+        ["dg", "check", "yaml"],
+        ["dg", "check", "toml"],
+        ["dg", "list", "component-tree"],
+        ["dagster", "definitions", "validate", "-w", "workspace.yaml"],
+    ],
+    ids=" ".join,
 )
-def test_dagsters_own_check_passes(command: list[str], tmp_path: Path) -> None:
+def test_dagsters_own_commands_take_the_project(command: list[str], tmp_path: Path) -> None:
     program = Path(sys.executable).with_name(command[0])
     environment = {**os.environ, "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(tmp_path)}
     done = subprocess.run(
         [program, *command[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_dg_scaffolds_lies_where_the_definitions_look_for_it(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
+    command = [Path(sys.executable).with_name("dg"), "scaffold", "defs", "dagster.asset", "my_mart.py"]
+    subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=True, capture_output=True
+    )
+    assert "@dg.asset" in (tmp_path / "pipelines" / "defs" / "my_mart.py").read_text()
+
+
+def test_every_table_of_a_nightly_tells_numbers_to_plot(sample_home: Settings, defs: dg.Definitions) -> None:
+    live = [key for key in defs.resolve_asset_graph().get_all_asset_keys() if key.path[0] in LAYERS]
+    with open_instance(sample_home.home) as instance:
+        told = {key: instance.get_latest_materialization_event(key) for key in live}
+    for key, event in told.items():
+        assert event is not None and event.asset_materialization is not None, key
+        values = event.asset_materialization.metadata.values()
+        assert any(isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue) for value in values), key
 
 
 def test_jobs_cover_the_usual_tasks() -> None:

@@ -54,9 +54,13 @@ def test_another_source_is_computed_beside_what_is_live(tmp_path: Path) -> None:
         )
         record = instance.get_run_by_id(done.run_id)
         touched = instance.get_asset_keys()
+        told = instance.get_latest_materialization_event(touched[0])
     assert done.success
     assert record is not None
     assert record.tags["recouple/source"] == "sample"
     assert touched == [dg.AssetKey(["other_source", "run"])]
+    assert told is not None
+    assert told.asset_materialization is not None
+    assert told.asset_materialization.metadata["rows"].value > 0  # type: ignore[operator]
     assert (tmp_path / "sample" / "marts" / "current" / "claims.parquet").exists()
     assert not (tmp_path / "warehouse.duckdb").exists()
