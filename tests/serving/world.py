@@ -157,10 +157,10 @@ def few_marts() -> Iterator[None]:
 
 def publish(tree: Path, run_id: str = "run-0001", *, as_of: date = AS_OF, **changed: Any) -> None:
     """Publish one run of this world under `tree`."""
-    simulated = bool(changed.pop("simulated", False))
+    simulated, keep = bool(changed.pop("simulated", False)), changed.pop("keep", KEEP)
     assert not changed
     made = frames(as_of, simulated=simulated)
-    missing = [mart.table_name() for mart in MARTS if mart.table_name() not in made]
+    missing = [mart.table_name() for mart in publishing.MARTS if mart.table_name() not in made]
     made |= {name: _no_rows(name) for name in missing}
     Publisher(
         warehouse=FrameWarehouse(made),  # type: ignore[arg-type]
@@ -168,7 +168,7 @@ def publish(tree: Path, run_id: str = "run-0001", *, as_of: date = AS_OF, **chan
         as_of=as_of,
         source="sample" if simulated else "files",
         simulated=simulated,
-        keep=KEEP,
+        keep=keep,
         clock=lambda: datetime.now(UTC),
     ).publish(run_id)
 
