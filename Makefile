@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev explore browser postgres clients test coverage check format bench lock clean
+.PHONY: help setup demo nightly dev explore browser postgres servers clients test coverage check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,17 @@ postgres:  ## the PostgreSQL that the tests start, installed where it is missing
 	echo "installing PostgreSQL (the tests start one of their own)" >&2; \
 	said=$$({ $(APT) update && $(APT) install --yes --no-install-recommends postgresql; } 2>&1) || { \
 		echo "No PostgreSQL, and apt-get could not install it: its tests will be skipped" >&2; \
+		echo "$$said" | tail -n 5 >&2; }; }
+
+# Debian's own programs, which the tests hold the files of deploy/ against.
+SERVERS = nginx-light docker-compose logrotate openssl prometheus caddy
+
+servers:  ## the programs that read deploy/, installed where they are missing
+	@(for program in nginx docker-compose logrotate openssl promtool caddy; do \
+		command -v $$program >/dev/null || exit 1; done) || { \
+	echo "installing $(SERVERS) (the tests hold deploy/ against them)" >&2; \
+	said=$$({ $(APT) update && $(APT) install --yes --no-install-recommends $(SERVERS); } 2>&1) || { \
+		echo "apt-get could not install $(SERVERS): tests that need them will be skipped" >&2; \
 		echo "$$said" | tail -n 5 >&2; }; }
 
 # DuckDB clients of other versions and another language, each in an environment of its own.

@@ -1,13 +1,11 @@
-"""Faults by the hundred: publishing and whole nights killed, disks full, files torn, clocks wrong, nights at once.
+"""Faults by the thousand: publishing and whole nights killed, disks full, files torn, clocks wrong, nights at once.
 
-    python -m benchmarks.faults --seed 7 --kills 200 --nights 10 --disks 60 --torn 100
+    python -m benchmarks.faults --seed 7 --kills 200 --states 780 --nights 20 --disks 60 --torn 80 --others 40
 
-Here: the faults, and what must hold after each; everything follows from the seed. Not here: single promises
-(tests/serving). After every fault a reader must find one complete run, that before the fault or that of it; the next
-undisturbed publication must be served, hold what an undisturbed home holds and leave nothing behind; and whatever
-ended by itself must have said why in a sentence.
-
-Each fault happens in a process of its own, forked from one that has loaded the libraries and never used them.
+Here: the faults of publishing, and what must hold after each; everything follows from the seed. Not here: whole nights
+(benchmarks.struck_nights), single promises (tests/serving). After every fault a reader must find one complete run, that
+before the fault or that of it; the next undisturbed publication must be served, hold what an undisturbed home holds and
+leave nothing behind; and whatever ended by itself must have said why in a sentence.
 """
 
 from __future__ import annotations
@@ -21,10 +19,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,54 +29,15 @@ from pathlib import Path
 import duckdb
 from rich.table import Table
 
-from assets.framework.errors import KnownFault
 from benchmarks.figures import CONSOLE, Figure, compared
-from pipelines.publishing import in_force, publish, serving
+from benchmarks.processes import Outcome, forked, forked_for, last_line, left_behind, worked_for
+from benchmarks.struck_nights import StruckNights, hashes
+from pipelines.publishing import in_force, publish
 from pipelines.publishing.in_force import complete_runs, manifest_of
 from tests.serving import world
 from tests.serving.crashes import ending_at
 
 MOMENTS = 130  # just before and just after every write of a publication of three marts
-PUBLISHING_SECONDS = 0.3
-HIDDEN = {".lock", ".serving-views"}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one fault; the violation is empty where everything held."""
-
-    fault: str
-    ended: str
-    violation: str = ""
-
-
-# ------------------------------------------------------------------ processes
-def forked(work: Callable[[], object], during: Callable[[int], None] | None = None) -> tuple[str, str]:
-    """How a process that does `work` ended (`done`, `sentence`, `traceback`, `killed`), and its last words."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        code, said = 0, ""
-        try:
-            said = str(work() or "")
-        except KnownFault as fault:
-            code, said = 2, str(fault)
-        except KeyboardInterrupt:
-            code, said = 130, "interrupted"
-        except BaseException:  # noqa: BLE001 - told to the parent, whatever it is
-            code, said = 1, traceback.format_exc(limit=-3)
-        os.write(writing, said.encode()[-4000:])
-        os._exit(code)
-    os.close(writing)
-    if during is not None:
-        during(pid)
-    _, status = os.waitpid(pid, 0)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read().decode(errors="replace")
-    code = os.waitstatus_to_exitcode(status)
-    return {0: "done", 2: "sentence", 130: "interrupted", 1: "traceback"}.get(code, "killed"), said
 
 
 def small_run(tree: Path, name: str) -> None:
@@ -104,65 +62,54 @@ def shown(tree: Path) -> str:
     return str(run)
 
 
-def hashes(tree: Path) -> dict[str, str]:
-    """The content of what is in force."""
-    manifest = manifest_of((tree / "marts" / "current").resolve())
-    return {name: mart["content_hash"] for name, mart in manifest["marts"].items()}
-
-
-def left_behind(tree: Path) -> list[str]:
-    """Files of processes that ended before their time."""
-    return sorted(path.name for path in tree.rglob(".*") if path.name not in HIDDEN)
-
-
 def healed(tree: Path, before: set[str], expected: str) -> str:
     """What does not hold after a fault and one more publication; nothing where all does."""
 
-    def look() -> str:
-        seen = shown(tree)
-        return "" if seen in before else f"a reader sees {seen}, not one of {sorted(before)}"
-
-    def publish_again() -> str:
+    def look_and_publish() -> str:
+        seen = shown(tree) if before else ""
+        if seen and seen not in before:
+            return f"a reader sees {seen}, not one of {sorted(before)}"
         small_run(tree, "after")
-        with world.few_marts():
-            seen = shown(tree)
+        seen = shown(tree)
         wrong = [] if seen == "after" else [f"{seen} is served after an undisturbed publication"]
         wrong += [f"left behind: {left_behind(tree)}"] if left_behind(tree) else []
         wrong += [] if str(sorted(hashes(tree).items())) == expected else ["other contents than undisturbed"]
         doubled = [run for run, times in Counter(run.name for run in complete_runs(tree)).items() if times > 1]
         return "; ".join([*wrong, *doubled])
 
-    for step in [look] * bool(before) + [publish_again]:
-        ended, said = forked(step)
-        if ended != "done" or said:
-            return f"{step.__name__}: {ended}: {said.strip().splitlines()[-1] if said else ''}"
-    return ""
+    ended, said = forked(look_and_publish)
+    return "" if ended == "done" and not said else f"{ended}: {last_line(said)}"
 
 
 class Ward:
-    """A published tree that every fault gets a copy of."""
+    """One place where every fault finds the same published tree; views name their folder, so it never moves."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.whole = folder / "whole"
+        self.place, self._whole = folder / "place", folder / "whole"
+        self.place.mkdir()
+        self.tree = self.place / "tree"
         for name in ("first", "second"):
-            assert forked(lambda name=name: small_run(self.whole, name))[0] == "done"  # type: ignore[misc]
-        self.expected = forked(lambda: str(sorted(hashes(self.whole).items())))[1]
+            self.length = forked_for(lambda name=name: small_run(self.tree, name))  # type: ignore[misc]
+        self.expected = forked(lambda: str(sorted(hashes(self.tree).items())))[1]
+        shutil.copytree(self.tree, self._whole, symlinks=True)
 
-    def patient(self, tree: Path | None = None) -> Path:
-        """A fresh copy whose views are its own."""
-        tree = tree or self.folder / "patient"
-        shutil.rmtree(tree, ignore_errors=True)
-        shutil.copytree(self.whole, tree, symlinks=True)
+    def patient(self) -> Path:
+        """The tree as it was before the fault."""
+        shutil.rmtree(self.tree, ignore_errors=True)
+        return Path(shutil.copytree(self._whole, self.tree, symlinks=True))
 
-        def settle() -> None:
-            with world.few_marts(), in_force.changing(tree):
-                folder = in_force.in_force(tree)
-                assert folder is not None
-                serving.serve(folder, simulated=False)
+    @contextmanager
+    def mounted(self, size: str) -> Iterator[Callable[[str], object]]:
+        """A small file system in the place of the tree, while this lasts, and how to mount it otherwise."""
 
-        assert forked(settle)[0] == "done"
-        return tree
+        def mount(*options: str) -> None:
+            subprocess.run(["mount", *options, str(self.place)], check=True)
+
+        mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs")
+        try:
+            yield lambda option: mount("-o", f"remount,{option}")
+        finally:
+            subprocess.run(["umount", str(self.place)], check=True)
 
 
 # ------------------------------------------------------------------ faults
@@ -182,10 +129,10 @@ def signalled(name: str, number: int) -> Callable[[Ward, random.Random, int], Ou
     """A signal at a random moment of publishing."""
 
     def fault(ward: Ward, dice: random.Random, _: int) -> Outcome:
-        tree, wait = ward.patient(), dice.uniform(0, PUBLISHING_SECONDS)
+        tree, moment = ward.patient(), dice.uniform(0, ward.length)
 
         def strike(pid: int) -> None:
-            time.sleep(wait)
+            worked_for(pid, moment)
             os.kill(pid, number)
 
         ended, _said = forked(lambda: small_run(tree, "killed"), strike)
@@ -196,39 +143,25 @@ def signalled(name: str, number: int) -> Callable[[Ward, random.Random, int], Ou
 
 def full_disk(ward: Ward, dice: random.Random, _: int) -> Outcome:
     """A file system that is full after a random number of kilobytes, and then larger."""
-    mounted = ward.folder / "small"
-    mounted.mkdir(exist_ok=True)
-    size_kb = dice.randint(100, 900)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(mounted)], check=True)
-    try:
-        tree = mounted / "tree"
-        before = set()
-        with_room = forked(lambda: small_run(tree, "before"))
-        if with_room[0] == "done":
-            before = {"before", "killed"}
-        ended, said = forked(lambda: small_run(tree, "killed"))
+    with ward.mounted(f"{dice.randint(100, 900)}k") as remount:
+        with_room = forked(lambda: small_run(ward.tree, "before"))
+        before = {"before", "killed"} if with_room[0] == "done" else set()
+        ended, said = forked(lambda: small_run(ward.tree, "killed"))
         if ended == "traceback":
-            return Outcome("disk full", ended, said.strip().splitlines()[-1])
-        subprocess.run(["mount", "-o", "remount,size=20m", str(mounted)], check=True)
-        return Outcome("disk full", ended, healed(tree, before, ward.expected))
-    finally:
-        subprocess.run(["umount", str(mounted)], check=True)
+            return Outcome("disk full", ended, last_line(said))
+        remount("size=20m")
+        return Outcome("disk full", ended, healed(ward.tree, before, ward.expected))
 
 
 def read_only(ward: Ward, dice: random.Random, _: int) -> Outcome:
     """A home that cannot be written to, and then can."""
-    mounted = ward.folder / "locked"
-    mounted.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(mounted)], check=True)
-    try:
-        tree = ward.patient(mounted / "tree")
-        subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)
+    with ward.mounted("20m") as remount:
+        tree = ward.patient()
+        remount("ro")
         ended, said = forked(lambda: small_run(tree, "killed"))
-        subprocess.run(["mount", "-o", "remount,rw", str(mounted)], check=True)
-        violation = said.strip().splitlines()[-1] if ended == "traceback" else ""
+        remount("rw")
+        violation = last_line(said) if ended == "traceback" else ""
         return Outcome("home read-only", ended, violation or healed(tree, {"second"}, ward.expected))
-    finally:
-        subprocess.run(["umount", str(mounted)], check=True)
 
 
 def wrong_clock(ward: Ward, dice: random.Random, _: int) -> Outcome:
@@ -242,7 +175,7 @@ def wrong_clock(ward: Ward, dice: random.Random, _: int) -> Outcome:
         small_run(tree, "killed")
 
     ended, said = forked(work)
-    violation = said.strip().splitlines()[-1] if ended == "traceback" else ""
+    violation = last_line(said) if ended == "traceback" else ""
     return Outcome("clock wrong", ended, violation or healed(tree, {"second", "killed"}, ward.expected))
 
 
@@ -278,7 +211,7 @@ def at_once(ward: Ward, dice: random.Random, _: int) -> Outcome:
     return Outcome("nights at once", "done", violation or healed(tree, seen, ward.expected))
 
 
-def torn(ward: Ward, dice: random.Random, _: int) -> Outcome:
+def torn_home(ward: Ward, dice: random.Random, _: int) -> Outcome:
     """Up to three files of the home cut short, emptied, overwritten or gone; folders gone too."""
     tree = ward.patient()
     current = (tree / "marts" / "current").resolve()
@@ -307,72 +240,44 @@ def _spoil(path: Path, dice: random.Random) -> None:
             os.truncate(path, dice.randrange(size) if how == "cut" and size else 0)
 
 
-# ------------------------------------------------------------------ whole nights
-def killed_nights(folder: Path, dice: random.Random, number: int) -> list[Outcome]:
-    """Whole nights on the simulated market, killed at random moments; then one that nobody disturbs."""
-    command = [sys.executable, "-m", "pipelines.cli", "nightly"]
-
-    def night(home: Path, *, strike: tuple[float, int] | None = None) -> tuple[int, str]:
-        environment = {**os.environ, "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home)}
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        if strike is not None:
-            try:
-                process.wait(strike[0])
-            except subprocess.TimeoutExpired:
-                process.send_signal(strike[1])
-        said, _ = process.communicate()
-        return process.returncode, said
-
-    begun = time.monotonic()
-    assert night(folder / "calm")[0] == 0
-    length = time.monotonic() - begun
-    shutil.copytree(folder / "calm", folder / "rough", symlinks=True)
-    outcomes = []
-    for _ in range(number):
-        signal_number = dice.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-        code, said = night(folder / "rough", strike=(dice.uniform(1, length), signal_number))
-        told = "Traceback" in said and signal_number != signal.SIGKILL
-        outcomes.append(Outcome(f"night, {signal.Signals(signal_number).name}", str(code), "traceback" if told else ""))
-    code, said = night(folder / "rough")
-    wrong = [] if code == 0 else [said.strip().splitlines()[-1]]
-    wrong += [] if hashes(folder / "rough") == hashes(folder / "calm") else ["other contents than undisturbed"]
-    wrong += [f"left behind: {left}"] if (left := left_behind(folder / "rough" / "marts")) else []
-    outcomes.append(Outcome("night after them", str(code), "; ".join(wrong)))
-    return outcomes
-
-
 # ------------------------------------------------------------------ the matrix
-def storm(seed: int, *, kills: int, disks: int, torn_homes: int, others: int, nights: int) -> list[Outcome]:
+def storm(seed: int, *, kills: int, disks: int, torn: int, others: int, nights: int, states: int) -> Iterator[Outcome]:
     """Everything, in the order of the seed."""
     dice = random.Random(seed)
     plan: list[tuple[int, Callable[[Ward, random.Random, int], Outcome]]] = [
-        (kills, killed_at_a_write),
-        (kills // 2, signalled("kill -9 at random", signal.SIGKILL)),
+        (kills - kills // 3, killed_at_a_write),
+        (kills // 3, signalled("kill -9 at random", signal.SIGKILL)),
         (others, signalled("SIGTERM", signal.SIGTERM)),
         (others, signalled("SIGINT", signal.SIGINT)),
         (disks, full_disk),
         (others, wrong_clock),
         (others, at_once),
-        (torn_homes, torn),
-        (min(others, 5), read_only),
+        (torn, torn_home),
+        (min(others, 5) if disks else 0, read_only),
     ]
     with tempfile.TemporaryDirectory() as folder:
         ward = Ward(Path(folder))
-        outcomes: list[Outcome] = []
         for times, fault in plan:
-            outcomes += [fault(ward, dice, number) for number in range(times)]
-            _progress(outcomes)
-        return outcomes + (killed_nights(Path(folder), dice, nights) if nights else [])
+            yield from (fault(ward, dice, number) for number in range(times))
+        if nights or states:
+            struck = StruckNights(Path(folder) / "nights")
+            yield from struck.states(dice, states)
+            yield from struck.killed(dice, nights)
 
 
-def _progress(outcomes: list[Outcome]) -> None:
-    """A storm takes a while; what was found by then is not lost with the process."""
-    found = sum(bool(outcome.violation) for outcome in outcomes)
-    sys.stderr.write(
-        f"{len(outcomes)} faults, {found} violations, last: {outcomes[-1].fault if outcomes else 'none'}\n"
-    )
+def told(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """All of them; a storm takes a while, so what it finds is told at once, and kept where it is interrupted."""
+    seen: list[Outcome] = []
+    try:
+        for outcome in outcomes:
+            seen.append(outcome)
+            if outcome.violation:
+                CONSOLE.print(f"{outcome.fault}: {outcome.violation}", markup=False)
+            if len(seen) % 20 == 0:
+                sys.stderr.write(f"{len(seen)} faults, last: {outcome.fault}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write(f"interrupted after {len(seen)} faults\n")
+    return seen
 
 
 def show(outcomes: list[Outcome]) -> None:
@@ -383,14 +288,11 @@ def show(outcomes: list[Outcome]) -> None:
         ended = ", ".join(f"{word} {times}" for word, times in Counter(o.ended for o in of_it).most_common())
         table.add_row(fault, str(len(of_it)), ended, str(sum(bool(o.violation) for o in of_it)))
     CONSOLE.print(table)
-    for outcome in outcomes:
-        if outcome.violation:
-            CONSOLE.print(f"{outcome.fault}: {outcome.violation}", markup=False)
 
 
 def run() -> list[Figure]:
     """For `make bench`: a tenth of what is asked for by hand."""
-    outcomes = storm(1, kills=20, disks=6 if os.geteuid() == 0 else 0, torn_homes=10, others=4, nights=2)
+    outcomes = told(storm(1, kills=20, disks=6 if os.geteuid() == 0 else 0, torn=10, others=4, nights=2, states=40))
     violations = float(sum(bool(outcome.violation) for outcome in outcomes))
     return [compared("faults: what did not hold", violations, "violations", "faults", float(len(outcomes)))]
 
@@ -398,12 +300,12 @@ def run() -> list[Figure]:
 def main() -> None:
     """By hand, with numbers and a seed."""
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("seed", 1), ("kills", 200), ("disks", 60), ("torn", 100), ("others", 25), ("nights", 10)):
+    for name, default in (
+        *(("seed", 1), ("kills", 200), ("states", 780), ("nights", 20)),
+        *(("disks", 60), ("torn", 80), ("others", 40)),
+    ):
         ask.add_argument(f"--{name}", type=int, default=default)
-    said = ask.parse_args()
-    outcomes = storm(
-        said.seed, kills=said.kills, disks=said.disks, torn_homes=said.torn, others=said.others, nights=said.nights
-    )
+    outcomes = told(storm(**vars(ask.parse_args())))
     show(outcomes)
     sys.exit(any(outcome.violation for outcome in outcomes))
 

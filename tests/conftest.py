@@ -134,9 +134,13 @@ def own_copy(shared: Path, settings: Settings, home: Path) -> Settings:
 @pytest.fixture
 def folder(sample: SampleUpstream, catalog: Catalog, tmp_path: Path) -> Path:
     """The last two years of the simulated market as a folder for the files source, small enough to change and run."""
-    target = tmp_path / "folder"
-    target.mkdir()
+    return two_years(sample, catalog, tmp_path / "folder")
+
+
+def two_years(sample: SampleUpstream, catalog: Catalog, target: Path) -> Path:
+    """Write them."""
     since = date(2024, 1, 2)
+    target.mkdir()
     prices = sample.price_bars(catalog.symbol, {}).rows.filter(pl.col("date") >= since)
     prices.drop("provisional").write_parquet(target / "prices.parquet")
     observations = sample.macro_observations(catalog.series, {}).rows.filter(pl.col("date") >= since)

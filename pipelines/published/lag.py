@@ -135,8 +135,8 @@ def would_change(facts: Facts) -> Iterator[str]:
         )
     elif facts.asset and facts.benchmark:
         yield (
-            f"One of the two sets a record close while the other stands {percent(far_below(facts), 0)} or more below its "
-            f"own: a lag begins. "
+            f"One of the two sets a record close while the other stands {percent(far_below(facts), 0)} or more below "
+            f"its own: a lag begins. "
             f"{facts.pair.asset_name} stood {percent(facts.asset['drawdown'])} from its record on "
             f"{day(facts.asset['session'])}, the {facts.pair.benchmark_name} {percent(facts.benchmark['drawdown'])} on "
             f"{day(facts.benchmark['session'])}."

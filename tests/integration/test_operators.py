@@ -16,7 +16,6 @@ from filelock import FileLock
 from typer.testing import CliRunner, Result
 
 from assets.framework.errors import KnownFault
-from pipelines.cli import metrics
 from pipelines.cli.backup import back_up, restore
 from pipelines.cli.installation import DoctorFinding, findings
 from pipelines.cli.main import app
@@ -123,12 +122,12 @@ def test_views_of_another_home_are_told(settings: Settings) -> None:
     assert "another folder" in found(settings, "serving.duckdb").detail
 
 
-def test_metrics_speak_prometheus(settings: Settings, recouple: Command, tmp_path: Path) -> None:
+def test_metrics_speak_prometheus(recouple: Command, tmp_path: Path) -> None:
     said = recouple("metrics").stdout
     for name in ("published 1.0", "last_night_success 1.0", "rolled_back 0.0", "schedule_on 1.0", "inputs_stale"):
         assert f"recouple_{name}" in said
     assert 'recouple_step_seconds{step="published.run"}' in said
-    metrics.write_textfile(settings, datetime.now(UTC), tmp_path / "recouple.prom")
+    assert recouple("metrics", tmp_path / "recouple.prom").exit_code == 0
     assert (tmp_path / "recouple.prom").stat().st_size > 1_000
 
 
@@ -163,9 +162,10 @@ def test_every_mart_is_exported_as_a_file(recouple: Command, settings: Settings,
 
 
 def test_a_backup_gives_back_what_was_there(settings: Settings, recouple: Command, tmp_path: Path) -> None:
-    made = back_up(settings.home, tmp_path / "backups", datetime.now(UTC), wait_seconds=5)
-    told = restore(made, tmp_path / "again")
-    assert told[-1].startswith("all ")
+    assert recouple("backup", tmp_path / "backups").exit_code == 0
+    (made,) = (tmp_path / "backups").iterdir()
+    said = recouple("restore", made, env={"RECOUPLE_HOME": str(tmp_path / "again")})
+    assert (said.exit_code, "marts of" in said.output) == (0, True)
     assert in_force.in_force(tmp_path / "again").name == in_force.in_force(settings.home).name
     tables = [
         duckdb.connect(str(home / "warehouse.duckdb"), read_only=True)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import grp
+import gzip
+import os
+import pwd
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from pipelines.cli.main import app
 from pipelines.orchestration.services import command
+from tests.upstream.loopback import Answer, Request, loopback
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -60,6 +68,85 @@ def test_every_alert_is_about_a_figure_that_is_told() -> None:
 def test_caddy_accepts_its_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECOUPLE_UI_PASSWORD_HASH", "$2a$14$" + "a" * 53)
     said_by("caddy", "validate", "--adapter", "caddyfile", "--config", DEPLOY / "proxy" / "Caddyfile")
+
+
+def test_nginx_asks_who_it_is_and_passes_the_ui_on(tmp_path: Path) -> None:
+    """Debian's nginx with the recipe: only addresses, ports and files are those of this machine."""
+    if shutil.which("nginx") is None:
+        pytest.skip("no nginx on the path")
+    key, certificate, people = (tmp_path / name for name in ("key.pem", "certificate.pem", "people"))
+    subject = ["-subj", "/CN=recouple.example.com", "-keyout", key, "-out", certificate]
+    said_by("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject)
+    people.write_text(f"operator:{said_by('openssl', 'passwd', '-apr1', 'secret').strip()}\n")
+    seen: list[Request] = []
+
+    def ui(request: Request) -> Answer:
+        seen.append(request)
+        return Answer("the UI")
+
+    with loopback({"ui": ui}, tmp_path) as server:
+        port = free_port()
+        recipe = (DEPLOY / "proxy" / "nginx.conf").read_text()
+        for there, here in {
+            "listen 443": f"listen 127.0.0.1:{port}",
+            "/etc/letsencrypt/live/recouple.example.com/fullchain.pem": str(certificate),
+            "/etc/letsencrypt/live/recouple.example.com/privkey.pem": str(key),
+            "/etc/nginx/recouple.htpasswd": str(people),
+            "http://127.0.0.1:3000": server.url("ui", "/"),
+        }.items():
+            assert there in recipe
+            recipe = recipe.replace(there, here)
+        settings = tmp_path / "nginx.conf"
+        settings.write_text(
+            f"user {' '.join(own_names())}; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
+            f"http {{ access_log off; client_body_temp_path {tmp_path}/body; {recipe} }}\n"
+        )
+        said_by("nginx", "-c", settings, "-p", tmp_path)  # returns when it listens
+        try:
+            address, trusted = f"https://127.0.0.1:{port}/runs", ssl.create_default_context(cafile=str(certificate))
+            trusted.check_hostname = False
+            with httpx.Client(verify=trusted, trust_env=False) as browser:
+                assert browser.get(address).status_code == 401
+                upgrading = {"Upgrade": "websocket", "Connection": "Upgrade"}
+                answer = browser.get(address, auth=("operator", "secret"), headers=upgrading)
+        finally:
+            said_by("nginx", "-c", settings, "-p", tmp_path, "-s", "stop")
+    assert (answer.status_code, answer.text, len(seen)) == (200, "the UI", 1)
+    passed = {name.lower(): value for name, value in seen[0].headers.items()}
+    assert (passed["x-forwarded-proto"], passed["upgrade"], passed["connection"]) == ("https", "websocket", "upgrade")
+
+
+def own_names() -> tuple[str, str]:
+    """Of this user and its group."""
+    return pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_logrotate_takes_its_recipe(tmp_path: Path) -> None:
+    log, recipe = tmp_path / "daemon.log", tmp_path / "logrotate.conf"
+    log.write_text("a line\n")
+    owner = f"su {' '.join(own_names())}"
+    text = (DEPLOY / "systemd" / "logrotate.conf").read_text()
+    recipe.write_text(
+        text.replace("/var/lib/recouple/dagster/logs", str(tmp_path)).replace("su recouple recouple", owner)
+    )
+    recipe.chmod(0o644)
+    said_by("logrotate", "--force", "--state", tmp_path / "state", recipe)
+    assert log.read_text() == ""
+    assert gzip.decompress((tmp_path / "daemon.log.1.gz").read_bytes()) == b"a line\n"
+
+
+def test_docker_compose_accepts_its_file(tmp_path: Path) -> None:
+    compose = yaml.safe_load((DEPLOY / "container" / "compose.yaml").read_text())
+    del compose["name"]  # in the specification since 2022; Debian's docker-compose is of 2021
+    (tmp_path / "compose.yaml").write_text(yaml.safe_dump(compose))
+    said_by("docker-compose", "--file", tmp_path / "compose.yaml", "config", "--quiet")
 
 
 def test_compose_runs_one_daemon_and_keeps_secrets_in_files() -> None:

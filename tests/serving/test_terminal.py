@@ -76,7 +76,7 @@ def test_a_run_of_another_release_is_one_sentence(
     assert isinstance(said.exception, AnotherContract)
     assert "run `recouple upgrade`, then `recouple nightly`" in str(said.exception)
     if command[0] == "status":
-        assert "was made by another release" in said.stdout and "upgrade" in said.stdout
+        assert "made by another release" in " ".join(said.stdout.split())
 
 
 def test_a_required_input_that_is_late_ends_in_1(

@@ -163,11 +163,12 @@ def publish(
     *,
     as_of: date = AS_OF,
     simulated: bool = False,
+    keep: timedelta = KEEP,
     shared: SharedRuns | None = None,
 ) -> dict[str, Any]:
     """Publish one run of this world under `tree`."""
     made = frames(as_of, simulated=simulated)
-    missing = [mart.table_name() for mart in MARTS if mart.table_name() not in made]
+    missing = [mart.table_name() for mart in publishing.MARTS if mart.table_name() not in made]
     made |= {name: _no_rows(name) for name in missing}
     return Publisher(
         warehouse=FrameWarehouse(made),  # type: ignore[arg-type]
@@ -175,7 +176,7 @@ def publish(
         as_of=as_of,
         source="sample" if simulated else "files",
         simulated=simulated,
-        keep=KEEP,
+        keep=keep,
         clock=lambda: datetime.now(UTC),
         shared=shared,
     ).publish(run_id)
