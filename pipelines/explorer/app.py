@@ -31,7 +31,7 @@ from pipelines.brief.rendering import Rendering
 from pipelines.explorer.charts import answering
 from pipelines.explorer.choice import HORIZONS, YEARS, Choice, day_named
 from pipelines.explorer.library import Library
-from pipelines.explorer.panels import PANELS, Panel, View, beside, claims
+from pipelines.explorer.panels import PANELS, PairPanel, View, beside, claims
 from pipelines.explorer.queries import NoAnswer, answer
 from pipelines.published.marts import Marts
 from pipelines.published.reading import read
@@ -116,7 +116,7 @@ def _page(library: Library, asked: Mapping[str, str]) -> str:
     )
 
 
-def _side(panel: Panel, view: View) -> _Side:
+def _side(panel: PairPanel, view: View) -> _Side:
     content = panel.content(view)
     mark = f"{'SIMULATED, ' if view.marts.simulated else ''}as of {named_day(view.marts.as_of)}"
     charts = [

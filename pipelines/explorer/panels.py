@@ -63,7 +63,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PairPanel:
     """One question, the marts that answer it, and how."""
 
     anchor: str
@@ -220,22 +220,22 @@ def _as_in_the_brief(build: Callable[[Marts], Content]) -> Callable[[View], Cont
 
 
 PANELS = (
-    Panel("prices", "Prices", ("pair_day",), _prices),
-    Panel("drawdowns", "Drawdowns", ("pair_day",), _drawdowns),
-    Panel("correlation", "Correlation and regimes", ("pair_day",), _correlation),
-    Panel("gap", "Trend gap", ("pair_day",), _gap),
-    Panel("episodes", "Episodes", ("lag_history",), _episodes),
-    Panel("breakouts", "Breakouts", ("breakout_study", "breakout_events"), _breakouts),
-    Panel("signal", "Signal and its score", ("recoupling_signal",), _signal),
-    Panel("policy", "Policy", ("fed_decisions",), _as_in_the_brief(policy.policy_rate)),
-    Panel("liquidity", "Liquidity", ("fed_liquidity",), _as_in_the_brief(policy.liquidity)),
-    Panel("purchases", "Purchases", ("treasury_purchases",), _as_in_the_brief(policy.purchases)),
-    Panel("quality", "Data quality", ("data_quality", "series_freshness"), _quality),
+    PairPanel("prices", "Prices", ("pair_day",), _prices),
+    PairPanel("drawdowns", "Drawdowns", ("pair_day",), _drawdowns),
+    PairPanel("correlation", "Correlation and regimes", ("pair_day",), _correlation),
+    PairPanel("gap", "Trend gap", ("pair_day",), _gap),
+    PairPanel("episodes", "Episodes", ("lag_history",), _episodes),
+    PairPanel("breakouts", "Breakouts", ("breakout_study", "breakout_events"), _breakouts),
+    PairPanel("signal", "Signal and its score", ("recoupling_signal",), _signal),
+    PairPanel("policy", "Policy", ("fed_decisions",), _as_in_the_brief(policy.policy_rate)),
+    PairPanel("liquidity", "Liquidity", ("fed_liquidity",), _as_in_the_brief(policy.liquidity)),
+    PairPanel("purchases", "Purchases", ("treasury_purchases",), _as_in_the_brief(policy.purchases)),
+    PairPanel("quality", "Data quality", ("data_quality", "series_freshness"), _quality),
 )
 
 
 @dataclass(frozen=True)
-class Claim:
+class JudgedClaim:
     """One claim with its verdict, and the SELECT that gives the number."""
 
     statement: str
@@ -246,13 +246,13 @@ class Claim:
     evidence: str
 
 
-def claims(marts: Marts) -> list[Claim]:
+def claims(marts: Marts) -> list[JudgedClaim]:
     """The claims of a run, the newest measurement of each; none where the day was not computed."""
     if not marts.has("claims"):
         return []
     rows = marts.scan("claims").sort("claim_id", "measured_on").unique("claim_id", keep="last", maintain_order=True)
     return [
-        Claim(
+        JudgedClaim(
             row["statement"],
             day(row["measured_on"]),
             f"{number(row['claimed_value'], 2)} {row['unit']}",

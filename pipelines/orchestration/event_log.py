@@ -13,6 +13,7 @@ Dagster documents the setting `event_log_storage` but has no public name for the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import dagster as dg
 import sqlalchemy
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
@@ -60,6 +62,11 @@ class KeptEventLog(SqliteEventLogStorage):
         """A transaction in the file that knows all runs."""
         with self._keeping, self._engine("index", is_index=True).begin() as connection:
             yield connection
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """As the stock class; then the run's file is touched, because readers watch it and not the log beside it."""
+        super().store_event(event)
+        os.utime(self.path_for_shard(event.run_id))
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has a table; it is asked for every check, and a table that is there stays."""

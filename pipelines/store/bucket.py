@@ -38,7 +38,7 @@ class Replaced(KnownFault):
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenObject:
     """An object as it was read. version: what the server calls this content."""
 
     content: bytes
@@ -77,14 +77,14 @@ class Bucket:
         seen = self.look(name)
         return seen.content if seen else None
 
-    def look(self, name: str) -> Seen | None:
+    def look(self, name: str) -> SeenObject | None:
         """The object's content with its version; None where there is none."""
         import obstore
 
         with self._explained("read", name):
             try:
                 found = obstore.get(_opened(self), name)
-                return Seen(bytes(found.bytes()), str(found.meta["e_tag"]))
+                return SeenObject(bytes(found.bytes()), str(found.meta["e_tag"]))
             except FileNotFoundError:
                 return None
 
@@ -95,7 +95,7 @@ class Bucket:
         with self._explained("written", name):
             obstore.put(_opened(self), name, content)
 
-    def replace(self, name: str, content: bytes, seen: Seen | None) -> None:
+    def replace(self, name: str, content: bytes, seen: SeenObject | None) -> None:
         """Write the object only where it still is what was seen, or still is none. Raises Replaced, StoreFault."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
@@ -139,7 +139,7 @@ class Bucket:
         parts = urlsplit(self.url)
         return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
-    def _replace_file(self, name: str, content: bytes, seen: Seen | None) -> None:
+    def _replace_file(self, name: str, content: bytes, seen: SeenObject | None) -> None:
         """A file system compares nothing by itself: a lock beside the file makes looking and writing one step."""
         folder = self._folder or Path()
         with self._explained("written", name):

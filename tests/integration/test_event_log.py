@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from threading import Event
 
 import dagster as dg
 import pytest
@@ -54,3 +55,18 @@ def test_a_log_that_is_put_back_is_read_instead_of_the_one_that_was_open(tmp_pat
         assert finished(instance, told)
         assert not finished(instance, later)
         assert finished(instance, short.execute_in_process(instance=instance).run_id)
+
+
+def test_who_watches_a_run_hears_of_an_event_while_the_writer_keeps_its_file_open(tmp_path: Path) -> None:
+    heard = Event()
+
+    def hear(entry: dg.EventLogEntry, cursor: str) -> None:
+        if "one more" in entry.message:
+            heard.set()
+
+    with open_instance(tmp_path) as writer, open_instance(tmp_path) as page:
+        run = short.execute_in_process(instance=writer).run_id
+        page.watch_event_logs(run, None, hear)
+        writer.report_engine_event("one more", run_id=run, job_name="short")
+        assert heard.wait(60)
+        page.end_watch_event_logs(run, hear)
