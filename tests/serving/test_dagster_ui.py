@@ -63,6 +63,7 @@ def look(page: Page, name: str) -> None:
 
 
 def test_the_graph_shows_every_subject(page: Page, ui: Ui) -> None:
+    page.set_viewport_size({"width": 2400, "height": 2000})  # a box out of sight is not drawn at all
     page.goto(f"{ui.url}/asset-groups")
     boxes, listed = page.locator("svg foreignObject"), page.locator("[class*=AssetSidebarNode_itemContainer]")
     for group in ("prices", "does_bitcoin_follow", "policy", "balance_sheet", "judgement", "published", "as_of"):

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from pipelines.explorer.app import explorer
 from pipelines.explorer.panels import PANELS
 from pipelines.explorer.queries import NoAnswer, answer
-from pipelines.home import Tree
+from pipelines.home import Home, Tree
 from pipelines.settings import Settings
 from tests.conftest import mart
 from tests.serving import world
@@ -141,3 +141,18 @@ def test_a_reader_goes_on_reading_from_the_first_night_through_others(tmp_path: 
             assert f"{day.day} {day:%B %Y}</h1>" in page.text
             assert f"<td>{day}</td>" in asked.text
         assert reader.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
+
+
+def test_a_day_that_was_computed_is_read_from_its_own_run_and_another_says_what_it_lacks(tmp_path: Path) -> None:
+    day, newest = world.AS_OF, world.AS_OF + timedelta(days=7)
+    asked = {"day": day.isoformat()}
+    world.publish(tmp_path, as_of=newest)
+    with TestClient(explorer(tmp_path), base_url="http://127.0.0.1") as reader:
+        assert f"`recouple asof {day}` computes that day" in reader.get("/", params=asked).text
+        world.publish(Home(tmp_path).as_of(day).root, as_of=day)
+        assert "computes that day" not in reader.get("/", params=asked).text
+        rows = reader.get("/query", params={**asked, "sql": "select max(as_of) from market_state"}).text
+        assert f"<td>{day}</td>" in rows
+        late = reader.get("/", params={"day": (newest + timedelta(days=1)).isoformat()})
+        assert late.status_code == 400
+        assert "has not been computed" in late.text
