@@ -49,10 +49,10 @@ postgres:  ## the PostgreSQL that the tests start, installed where it is missing
 		echo "No PostgreSQL, and apt-get could not install it: its tests will be skipped" >&2; \
 		echo "$$said" | tail -n 5 >&2; }; }
 
-# DuckDB clients of other versions and another language, each in an environment of its own.
-CLIENTS := $(patsubst %,.venv-clients/%/.complete,duckdb-1.4 duckdb-1.5 duckdb-newest node/node_modules)
+# DuckDB clients of other versions and another language, and Ray, each in an environment of its own.
+CLIENTS := $(patsubst %,.venv-clients/%/.complete,duckdb-1.4 duckdb-1.5 duckdb-newest duckdb-httpfs node/node_modules ray)
 
-clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts with
+clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts with, and Ray
 
 .venv-clients/node/node_modules/.complete: .venv-clients/node/.complete $(wildcard tests/serving/clients/node/*)
 	@cp tests/serving/clients/node/* .venv-clients/node/

@@ -34,7 +34,7 @@ from pipelines.publishing.in_force import (
     removable,
 )
 from pipelines.publishing.serving import serve
-from pipelines.store.bucket import Bucket, Replaced, Seen, StoreFault
+from pipelines.store.bucket import Bucket, Replaced, SeenObject, StoreFault
 
 CURRENT = "current.json"
 RUNS = "runs"
@@ -147,7 +147,7 @@ class SharedRuns:
             return folder, told
 
     # ------------------------------------------------------------------ writing
-    def _put(self, folder: Path, seen: Seen | None, before: Current | None) -> Current:
+    def _put(self, folder: Path, seen: SeenObject | None, before: Current | None) -> Current:
         if before is not None and before.simulated != manifest_of(folder)["simulated"]:
             told, own = ("simulated", "real") if before.simulated else ("real", "simulated")
             raise NotShared(
@@ -171,7 +171,7 @@ class SharedRuns:
         told = {name: manifest[name] for name in ("as_of", "published_at", "simulated", "contract_version")}
         return Current(folder.name, uuid4().hex, now.isoformat(), files=files, before=earlier, **told)
 
-    def _put_in_force(self, fresh: Current, seen: Seen | None) -> None:
+    def _put_in_force(self, fresh: Current, seen: SeenObject | None) -> None:
         """The one write that readers notice."""
         fault: KnownFault | None = None
         for attempt in range(self.bucket.tries):
@@ -227,7 +227,7 @@ class SharedRuns:
         return now - max(self.keep, LEAST_KEPT)
 
     # ------------------------------------------------------------------ reading
-    def _look(self) -> tuple[Seen | None, Current | None]:
+    def _look(self) -> tuple[SeenObject | None, Current | None]:
         seen = self.bucket.look(CURRENT)
         try:
             return seen, Current.from_bytes(seen.content) if seen else None
