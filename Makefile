@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev explore browser postgres servers clients test coverage check format bench lock clean
+.PHONY: help setup demo nightly dev explore browser postgres servers clients ray test coverage check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,9 +64,12 @@ servers:  ## the programs that read deploy/, installed where they are missing
 		echo "$$said" | tail -n 5 >&2; }; }
 
 # DuckDB clients of other versions and another language, each in an environment of its own.
-CLIENTS := $(patsubst %,.venv-clients/%/.complete,duckdb-1.4 duckdb-1.5 duckdb-newest node/node_modules)
+CLIENTS := $(patsubst %,.venv-clients/%/.complete,duckdb-1.4 duckdb-1.5 duckdb-newest duckdb-httpfs node/node_modules)
 
 clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts with
+
+# Ray has one too; its test takes minutes and is skipped where this has not been made.
+ray: .venv-clients/ray/.complete  ## Ray, for the tests and benchmarks of a cluster
 
 .venv-clients/node/node_modules/.complete: .venv-clients/node/.complete $(wildcard tests/serving/clients/node/*)
 	@cp tests/serving/clients/node/* .venv-clients/node/
@@ -97,7 +100,7 @@ format: setup  ## put everything into the house format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --nocolor --quiet sql
 
-bench: .venv/.bench  ## benchmarks, as ratios measured in one run
+bench: .venv/.bench ray  ## benchmarks, as ratios measured in one run
 	@$(BIN)/python -m benchmarks
 
 .venv/.bench: .venv/.complete requirements-bench.lock

@@ -22,6 +22,8 @@ from pipelines.settings import Settings
 from pipelines.sources.sample import SampleUpstream
 
 _ROOT = Path(__file__).parents[1]
+CLIENTS = _ROOT / ".venv-clients"
+
 hypothesis.settings.register_profile("house", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("house")
 ARTICLE_DAY = date(2025, 12, 12)
@@ -114,6 +116,19 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder that all processes of one test run share."""
     own = tmp_path_factory.getbasetemp()
     return own if worker_id == "master" else own.parent
+
+
+@pytest.fixture(scope="session")
+def client() -> Callable[[str], Path]:
+    """The bin folder of a client's environment, by its name."""
+
+    def environment(name: str) -> Path:
+        folder = CLIENTS / name
+        if not (folder / ".complete").exists():
+            pytest.skip(f"no {name} environment: run `make clients`")
+        return folder / "bin"
+
+    return environment
 
 
 def published_once(shared: Path, settings: Settings) -> Settings:

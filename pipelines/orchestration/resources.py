@@ -94,7 +94,11 @@ class UniverseStatesResource(dg.ConfigurableResource[UniverseStates]):
     horizon: dg.ResourceDependency[RunHorizon]
 
     def create_resource(self, context: dg.InitResourceContext) -> UniverseStates:
-        """In this run's tree."""
+        """In this run's tree: of the home, or of the store where a cluster computes."""
+        if self.settings.ray_address and self.settings.store_tree:
+            return states_of_a_cluster(
+                self.settings.ray_address, self.settings.store_tree, simulated=self.horizon.simulated
+            )
         folder = Tree(self.settings.tree).universe
         return universe_states(folder, self.settings.universe_memory_gb, simulated=self.horizon.simulated)
 
@@ -302,6 +306,15 @@ def universe_states(folder: Path, memory_gb: float, *, simulated: bool) -> Unive
     from pipelines.universe.states import StoredStates
 
     return StoredStates(Folder(folder), Processes.within(memory_gb), simulated)
+
+
+def states_of_a_cluster(address: str, store: str, *, simulated: bool) -> UniverseStates:
+    """The same in a store that the workers of a cluster reach."""
+    from pipelines.store.bucket import Bucket
+    from pipelines.universe.ray_cluster import RayCluster
+    from pipelines.universe.states import StoredStates
+
+    return StoredStates(Bucket(store).below("universe"), RayCluster(address), simulated)
 
 
 def past_days(settings: Settings, upstream: Upstream, entries: Mapping[str, Any]) -> PastDays:

@@ -10,6 +10,7 @@ says nothing about what was done: whoever replaces an object looks what lies the
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ from pipelines.store.objects import Folder
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+PART_BYTES = 32 * 2**20  # larger objects are written in parts; a state of a universe's block is 28 MB: one request
 
 
 class StoreFault(KnownFault):
@@ -46,7 +49,7 @@ class SeenObject:
 
 
 @dataclass(frozen=True)
-class Stored:
+class ListedObject:
     """An object as a listing names it."""
 
     name: str
@@ -93,7 +96,7 @@ class Bucket:
         import obstore
 
         with self._explained("written", name):
-            obstore.put(_opened(self), name, content)
+            obstore.put(_opened(self), name, content, chunk_size=PART_BYTES)
 
     def replace(self, name: str, content: bytes, seen: SeenObject | None) -> None:
         """Write the object only where it still is what was seen, or still is none. Raises Replaced, StoreFault."""
@@ -114,14 +117,14 @@ class Bucket:
         """Names that begin so."""
         return sorted(stored.name for stored in self.listed(prefix))
 
-    def listed(self, prefix: str = "") -> list[Stored]:
+    def listed(self, prefix: str = "") -> list[ListedObject]:
         """The objects whose names begin so, in no order."""
         import obstore
 
         folder = prefix.rpartition("/")[0]  # a store lists whole folders
         with self._explained("listed", prefix):
             pages = list(obstore.list(_opened(self), folder or None))
-        found = (Stored(meta["path"], meta["size"], meta["last_modified"]) for page in pages for meta in page)
+        found = (ListedObject(meta["path"], meta["size"], meta["last_modified"]) for page in pages for meta in page)
         return [stored for stored in found if stored.name.startswith(prefix)]
 
     def remove(self, name: str) -> None:
@@ -177,8 +180,9 @@ def _opened(bucket: Bucket) -> ObjectStore:
     if bucket._folder is not None:
         return LocalStore(bucket._folder, mkdir=True)
     client: ClientConfig = {"timeout": timedelta(seconds=bucket.request_seconds)}
-    if any(value.startswith("http://") for _, value in bucket.options):
-        client["allow_http"] = True  # not set otherwise: AWS_ALLOW_HTTP may say so
+    # Options given here replace those of the environment, of which only this one is in use.
+    told = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1")
+    client["allow_http"] = told or any(value.startswith("http://") for _, value in bucket.options)
     pause = timedelta(seconds=bucket.pause_seconds)
     retries: RetryConfig = {
         "max_retries": bucket.tries - 1,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 _QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-_CLIENTS = Path(__file__).parents[2] / ".venv-clients"
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +24,3 @@ def browser() -> Iterator[Browser]:
         )
         yield launched
         launched.close()
-
-
-@pytest.fixture(scope="session")
-def client() -> Callable[[str], Path]:
-    """The bin folder of a client's environment, by its name."""
-
-    def environment(name: str) -> Path:
-        folder = _CLIENTS / name
-        if not (folder / ".complete").exists():
-            pytest.skip(f"no {name} beside this DuckDB: run `make clients`")
-        return folder / "bin"
-
-    return environment

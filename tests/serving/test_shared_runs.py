@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.serving import world
 from tests.serving.s3 import FaultyProxy, S3Server, s3_server
 from tests.serving.shared_nights import bad_nights, race, shared, whole_run
 
+ROOT = Path(__file__).parents[2]
 _NOBODY = 9  # the discard port
 
 
@@ -187,6 +189,47 @@ def test_a_home_that_computes_is_no_place_to_pull_into(runs: list[Path], tmp_pat
     (tmp_path / "home" / "warehouse.duckdb").touch()
     with pytest.raises(NotFetched, match="computes runs of its own"):
         shared(Bucket(f"file://{tmp_path / 'store'}")).pull(tmp_path / "home")
+
+
+def test_the_clouds_own_variables_lead_to_the_store(
+    server: S3Server, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    named = Bucket(f"s3://bucket/{tmp_path.name}")
+    shared(named).publish(runs[0])
+    assert whole_run(server.bucket(tmp_path.name)) == runs[0].name
+
+
+def test_duckdb_reads_it_as_the_documents_say(
+    server: S3Server, runs: list[Path], tmp_path: Path, client: Callable[[str], Path]
+) -> None:
+    python = client("duckdb-httpfs") / "python"
+    bucket = server.bucket(tmp_path.name)
+    shared(bucket).publish(runs[0])
+    asked = [python, "-c", HTTPFS, str(server.port), documented_sql("s3://bucket/prefix", bucket.url)]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert int(said) == pl.read_parquet(runs[0] / "market_state.parquet").height
+
+
+HTTPFS = """
+import sys
+from pathlib import Path
+import duckdb, duckdb_extension_httpfs
+extension = next(Path(duckdb_extension_httpfs.__file__).parent.rglob("*.duckdb_extension"))
+with duckdb.connect() as connection:
+    connection.execute(f"load '{extension}'")
+    place = f"endpoint '127.0.0.1:{sys.argv[1]}', use_ssl false, url_style 'path'"
+    connection.execute(f"create secret (type s3, key_id 'any', secret 'any', {place})")
+    print(len(connection.execute(sys.argv[2]).fetchall()))
+"""
+
+
+def documented_sql(address: str, own: str) -> str:
+    """The SQL of docs/bi.md, at another address."""
+    text = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    (sql,) = (block.split("```")[0] for block in text.split("```sql")[1:] if address in block)
+    return sql.replace(address, own)
 
 
 def test_polars_reads_the_run_in_force(server: S3Server, runs: list[Path], tmp_path: Path) -> None:
