@@ -20,7 +20,7 @@ import psutil
 
 from assets.framework.errors import KnownFault
 
-POLL_SECONDS = 0.002
+POLL_SECONDS = 0.005
 _ENDED = {0: "done", 2: "sentence", 130: "interrupted", 1: "traceback"}
 _HIDDEN = {".lock", ".serving-views"}
 

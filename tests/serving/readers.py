@@ -6,14 +6,17 @@ Here: starting the readers, publishing under them, collecting. Not here: one rea
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines.published.contract import contract_of
 from pipelines.publishing import in_force
 from tests.serving import reader, world
 
@@ -26,10 +29,8 @@ def watch(folder: Path, pythons: Mapping[Path, int], runs: int, *, kept: int = 1
     tree, stop = folder / "tree", folder / "stop"
     tree.mkdir()
     with world.few_marts():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(in_force, "LEAD_US", 1_000)  # nobody reads yet
-            for number in range(kept):
-                world.publish(tree, f"kept-{number:03}", as_of=world.AS_OF - timedelta(days=kept - number - 1))
+        world.publish(tree)
+        _keep(tree, kept - 1)
         command = [reader.__file__, str(tree / "serving.duckdb"), str(stop)]
         processes = [
             subprocess.Popen([str(python), *command, str(connections)], stdout=subprocess.PIPE, text=True)
@@ -43,10 +44,22 @@ def watch(folder: Path, pythons: Mapping[Path, int], runs: int, *, kept: int = 1
                 day = world.AS_OF + timedelta(days=number)
                 world.publish(tree, f"run-{number:04}", as_of=day, keep=_since(tree, kept))
             stop.touch()
-            return [json.loads(process.communicate(timeout=60)[0]) for process in processes]
+            return [json.loads(process.communicate(timeout=300)[0]) for process in processes]
         finally:
             for process in processes:
                 process.kill()
+
+
+def _keep(tree: Path, more: int) -> None:
+    """Put copies of the run in force after it, each in force for a moment; of one content, so they take no room."""
+    first = in_force.in_force(tree)
+    assert first is not None
+    with pytest.MonkeyPatch.context() as patch, in_force.changing(tree):
+        patch.setattr(in_force, "LEAD_US", 1_000)  # nobody reads yet
+        for number in range(more):
+            stem = f"{world.AS_OF}_{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z_kept{number}"
+            copy = first.with_name(in_force.run_name(stem, contract_of(first.name)))
+            in_force.put_in_force(Path(shutil.copytree(first, copy, copy_function=os.link)))
 
 
 def _since(tree: Path, kept: int) -> timedelta:
