@@ -13,7 +13,16 @@ from rich.table import Table
 from benchmarks.figures import CONSOLE, Figure
 
 OUTPUT = Path(__file__).with_name("latest.json")
-_NOT_BENCHMARKS = {"__main__", "dead_runs", "figures", "known_markets", "known_truth", "plain_nightly", "regime_peers"}
+_NOT_BENCHMARKS = {
+    "__main__",
+    "backfill",
+    "dead_runs",
+    "figures",
+    "known_markets",
+    "known_truth",
+    "plain_nightly",
+    "regime_peers",
+}
 
 
 def main(wanted: list[str]) -> None:
