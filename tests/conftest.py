@@ -125,7 +125,7 @@ def client() -> Callable[[str], Path]:
     def environment(name: str) -> Path:
         folder = CLIENTS / name
         if not (folder / ".complete").exists():
-            pytest.skip(f"no {name} environment: run `make clients`")
+            pytest.skip(f"no {name} environment: run `make {CLIENTS.name}/{name}/.complete`")
         return folder / "bin"
 
     return environment
