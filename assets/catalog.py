@@ -204,8 +204,9 @@ class Catalog(Entry):
         )
 
     def told(self) -> dict[str, Any]:
-        """What readers of a published run need of it: names of symbols, and the pairs."""
+        """What readers of a published run need of it: names of symbols, the pairs, and which is the headline."""
         return {
+            "headline": [self.headline_pair.asset, self.headline_pair.benchmark],
             "symbols": {symbol.id: symbol.name for symbol in self.symbol},
             "pairs": [[pair.asset, pair.benchmark] for pair in self.pair],
         }

@@ -10,7 +10,7 @@ import dataframely as dy
 import polars as pl
 
 from assets.contracts.regimes import REGIMES
-from assets.framework.chart import Chart
+from assets.framework.chart import Chart, Headline
 from assets.framework.contract import Mart, count, number
 
 WINDOWS = (20, 60, 90, 120, 252)
@@ -36,7 +36,7 @@ class PairDay(Mart):
 
     subject = "does_bitcoin_follow"
     grows_by = "session"
-    chart = Chart(x="session", y=("asset_drawdown", "benchmark_drawdown"), where={"pair": "BTC-USD/^RUT"})
+    chart = Chart(x="session", y=("asset_drawdown", "benchmark_drawdown"), where={"pair": Headline.PAIR})
     pair = dy.String(primary_key=True, description="asset/benchmark")
     session = dy.Date(primary_key=True, description="NYSE session")
     asset = dy.String(description="catalog symbol")

@@ -94,7 +94,7 @@ def _answered(build: Callable[[Library, Mapping[str, str]], str], library: Libra
 
 def _page(library: Library, asked: Mapping[str, str]) -> str:
     newest = library.newest()
-    choice = Choice.of(asked, newest.pairs)
+    choice = Choice.of(asked, newest.pairs, newest.headline)
     days = [choice.day, *([choice.against] if choice.against else [])]
     views = [View(library.read(choice.pair, day), choice) for day in days]
     readings = [read(view.marts) for view in views]

@@ -12,7 +12,6 @@ from datetime import date, timedelta
 from assets.catalog import Pair
 from assets.contracts.pair_days import WINDOWS
 from assets.framework.errors import KnownFault
-from pipelines.published.marts import HeadlinePair
 
 HORIZONS = (63, 126, 252)
 YEARS = (1, 2, 5, 20)
@@ -37,9 +36,9 @@ class Choice:
     years: int = 2
 
     @classmethod
-    def of(cls, asked: Mapping[str, str], pairs: Sequence[Pair]) -> Choice:
+    def of(cls, asked: Mapping[str, str], pairs: Sequence[Pair], headline: Pair) -> Choice:
         """From the fields of an address. Raises NotAChoice naming the field and what it takes."""
-        asset, benchmark = (asked.get(name) or getattr(HeadlinePair(), name) for name in ("asset", "benchmark"))
+        asset, benchmark = (asked.get(name) or getattr(headline, name) for name in ("asset", "benchmark"))
         pair = next((p for p in pairs if (p.asset, p.benchmark) == (asset, benchmark)), None)
         if pair is None:
             raise NotAChoice(

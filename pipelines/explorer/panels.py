@@ -21,7 +21,7 @@ from pipelines.explorer.choice import Choice
 from pipelines.published.catching_up import verdict
 from pipelines.published.facts import facts
 from pipelines.published.lag import far_below
-from pipelines.published.marts import OF_THE_HEADLINE, HeadlinePair, Marts
+from pipelines.published.marts import OF_THE_HEADLINE, Marts
 from pipelines.published.palette import Ink
 from pipelines.published.words import day, number, percent, signed_percent
 
@@ -88,7 +88,7 @@ class PairPanel:
 
 
 def _why_missing(view: View, marts: str) -> str:
-    if set(marts.split(", ")) <= OF_THE_HEADLINE and view.marts.pair.id != HeadlinePair().id:
+    if set(marts.split(", ")) <= OF_THE_HEADLINE and not view.marts.is_of_the_headline:
         return "The forecast is made for the pair of the headline alone."
     if view.marts.until is not None:
         wanted = view.marts.until.isoformat()

@@ -68,7 +68,7 @@ class PastDays:
             states = shared.continued if len(days) > 1 else self.universe_states
             for day in sorted(days, reverse=True):
                 yield day, self._published(day, run_id, states, alone=len(days) == 1)
-        serve_history(self.home)
+        serve_history(self.home, self.resources["catalog"].headline_pair)
 
     def _published(
         self, day: date, run_id: str, states: Callable[[Path], UniverseStates], *, alone: bool

@@ -50,9 +50,9 @@ class NothingPublished(KnownFault):
 class HeadlinePair:
     """The two that the question is about."""
 
-    asset: str = "BTC-USD"
-    benchmark: str = "^RUT"
-    names: Mapping[str, str] = field(default_factory=dict)  # what a person calls a symbol
+    asset: str
+    benchmark: str
+    names: Mapping[str, str]  # what a person calls a symbol
 
     @property
     def id(self) -> str:
@@ -76,7 +76,7 @@ class Marts:
 
     folder: Path
     manifest: Mapping[str, Any]
-    pair: HeadlinePair = HeadlinePair()
+    pair: HeadlinePair
     until: date | None = None
     _read: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
 
@@ -91,7 +91,9 @@ class Marts:
     @classmethod
     def of(cls, folder: Path, manifest: Mapping[str, Any]) -> Marts:
         """The run in `folder`."""
-        return cls(folder, manifest, HeadlinePair(names=_told(manifest)["symbols"]))
+        told = _told(manifest)
+        asset, benchmark = told["headline"]
+        return cls(folder, manifest, HeadlinePair(asset, benchmark, told["symbols"]))
 
     @classmethod
     def current(cls, tree: Path) -> Marts:
@@ -106,6 +108,17 @@ class Marts:
             )
         folder = must_be_readable(link.resolve())
         return cls.of(folder, json.loads(Run(folder).manifest.read_text()))
+
+    @property
+    def headline(self) -> Pair:
+        """The pair that the run's question is about."""
+        asset, benchmark = _told(self.manifest)["headline"]
+        return Pair(asset=asset, benchmark=benchmark)
+
+    @property
+    def is_of_the_headline(self) -> bool:
+        """It is read for the headline pair."""
+        return self.pair.id == self.headline.id
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
@@ -142,7 +155,7 @@ class Marts:
 
     def has(self, mart: str) -> bool:
         """The run published this mart, and it can be read for this pair and day."""
-        if mart in OF_THE_HEADLINE and self.pair.id != HeadlinePair().id:
+        if mart in OF_THE_HEADLINE and not self.is_of_the_headline:
             return False
         return Run(self.folder).mart(mart).exists() and (self.until is None or mart in KNOWN_ON)
 
@@ -177,6 +190,6 @@ class Marts:
 
 
 def _told(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part of the catalog that a run was made with; today's for runs from before it was noted."""
-    told: Mapping[str, Any] = manifest.get("catalog") or load_catalog().told()
-    return told
+    """The part of the catalog that a run was made with; today's for what an earlier run did not note."""
+    noted: Mapping[str, Any] = manifest.get("catalog", {})
+    return noted if "headline" in noted else {**load_catalog().told(), **noted}

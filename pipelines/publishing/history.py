@@ -16,12 +16,12 @@ import duckdb
 import polars as pl
 from sqlglot import exp
 
+from assets.catalog import Pair
 from assets.contracts import MARTS
 from assets.framework.contract import Mart
 from assets.framework.errors import KnownFault
 from pipelines.home import Home, Run, Tree
 from pipelines.published.contract import is_readable
-from pipelines.published.marts import HeadlinePair
 from pipelines.publishing.tables import STORAGE_VERSION
 
 _SAME_DIGITS = 1e-9
@@ -110,7 +110,7 @@ def _otherwise(column: str, dtype: pl.DataType) -> pl.Expr:
     return (one.is_null() != two.is_null()) | ((one - two).abs() > _SAME_DIGITS * scale).fill_null(False)
 
 
-def serve_history(home: Path, pair: HeadlinePair | None = None) -> Path:
+def serve_history(home: Path, headline: Pair) -> Path:
     """Write `as_of/history.duckdb`: every mart over all days, and `as_of_history`, a row of figures for each day."""
     target = Home(home).as_of_history
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def serve_history(home: Path, pair: HeadlinePair | None = None) -> Path:
                 f"create view history.main.{mart.table_name()} as "
                 f"select {columns} from read_parquet({_literal(files)}, union_by_name = true)"
             )
-        named = answers.replace("$pair", _literal((pair or HeadlinePair()).id))
+        named = answers.replace("$pair", _literal(headline.id))
         connection.execute("use history")
         connection.execute(f"create view as_of_history as {named}")
         connection.execute("use memory")
