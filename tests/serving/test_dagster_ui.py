@@ -52,8 +52,8 @@ def nightly(browser: Browser, ui: Ui) -> str:
 
 
 def as_drawn(group: str) -> re.Pattern[str]:
-    """A group's name on its box, where a long one has lost its middle."""
-    return re.compile(f"^({group}|{group[:6]}.*….*{group[-6:]})$")
+    """A group's name on its box, where a long one may have lost its middle, and the number of its tables."""
+    return re.compile(rf"^({group}|{group[:6]}.*….*{group[-6:]})\s*\d*$")
 
 
 def look(page: Page, name: str) -> None:

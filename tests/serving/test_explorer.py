@@ -22,7 +22,7 @@ from tests.serving import world
 from tests.serving.pointing import pointed_at
 from tests.serving.programs import served
 
-EARLIER, LATER = "2025-03-14", "2025-12-12"
+EARLIER, LATER = "2025-03-13", "2025-12-12"  # no test computes the earlier one
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +59,11 @@ def test_the_pickers_choose_pair_and_two_days_and_every_panel_answers(page: Page
     page.get_by_label("beside").fill(LATER)
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(
-        "Bitcoin and the S&P 500, 14 March 2025 beside 12 December 2025"
+        "Bitcoin and the S&P 500, 13 March 2025 beside 12 December 2025"
     )
     all_drawn(page)
     for panel in PANELS:
-        assert page.locator(f"#{panel.anchor} h3").all_inner_texts() == ["14 March 2025", "12 December 2025"]
+        assert page.locator(f"#{panel.anchor} h3").all_inner_texts() == ["13 March 2025", "12 December 2025"]
     for anchor in ("prices", "drawdowns", "correlation", "gap", "policy", "liquidity"):
         expect(page.locator(f"#{anchor} canvas")).to_have_count(2)
     expect(page.locator("#signal")).to_contain_text("made for the pair of the headline alone")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli.main import app
 from pipelines.publishing.in_force import in_force
 from pipelines.publishing.shared import CURRENT, NotFetched, NotShared
 from pipelines.store.bucket import Bucket, Replaced, StoreFault
@@ -184,6 +187,20 @@ def test_names_in_the_store_never_lead_out_of_the_folder(runs: list[Path], tmp_p
         shared(store).pull(tmp_path / "copy")
 
 
+def test_an_operator_pushes_a_run_and_another_machine_pulls_it(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOUPLE_SOURCE", "sample")
+    monkeypatch.setenv("RECOUPLE_HOME", str(runs[0].parents[1]))
+    monkeypatch.setenv("RECOUPLE_STORE", f"file://{tmp_path / 'store'}")
+    for command in (["push"], ["pull", str(tmp_path / "copy")]):
+        said = CliRunner().invoke(app, command, catch_exceptions=False)
+        assert said.exit_code == 0
+    pulled = in_force(tmp_path / "copy")
+    assert pulled is not None
+    assert pulled.name == runs[-1].name
+
+
 def test_a_home_that_computes_is_no_place_to_pull_into(runs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "warehouse.duckdb").touch()
@@ -228,7 +245,7 @@ with duckdb.connect() as connection:
 def documented_sql(address: str, own: str) -> str:
     """The SQL of docs/bi.md, at another address."""
     text = (ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
-    (sql,) = (block.split("```")[0] for block in text.split("```sql")[1:] if address in block)
+    (sql,) = (block for block in re.findall(r"```sql\n(.*?)```", text, re.DOTALL) if address in block)
     return sql.replace(address, own)
 
 
