@@ -150,9 +150,11 @@ def test_an_export_is_written_over_an_earlier_one_and_over_nothing_else(
         recouple("export", tmp_path / "no" / "copy.duckdb", catch_exceptions=False)
 
 
-@pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_every_mart_is_exported_as_a_file(recouple: Command, settings: Settings, tmp_path: Path, kind: str) -> None:
-    for _ in range(2):
+@pytest.mark.parametrize(("kind", "times"), [("csv", 2), ("xlsx", 1)])  # the second replaces the first
+def test_every_mart_is_exported_as_a_file(
+    recouple: Command, settings: Settings, tmp_path: Path, kind: str, times: int
+) -> None:
+    for _ in range(times):
         assert recouple("export", tmp_path / "files", "--as", kind).exit_code == 0
     run = in_force.in_force(settings.home)
     assert run is not None
