@@ -10,6 +10,7 @@ import polars as pl
 
 from pipelines.brief.charts import Band, Bar, Picture, PlottedLine, Span, lines, timeline
 from pipelines.brief.content import HISTORY, Content, NothingToShow, month_ends, table
+from pipelines.published.lag import far_below
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
 from pipelines.published.reading import WINDOW
@@ -53,32 +54,31 @@ def _regimes(marts: Marts) -> tuple[list[Span], str]:
     if not marts.has("correlation_regimes"):
         return [], "Regimes of correlation are not in this run: correlation_regimes was not published."
     rows = marts.of_pair("correlation_regimes").tail(HISTORY)
-    spells = rows.group_by("spell_id", maintain_order=True).agg(
-        pl.col("regime").first().cast(pl.String), pl.col("session").first(), pl.col("session").last().alias("last")
-    )
-    ends = [*spells["session"].to_list()[1:], spells["last"].to_list()[-1]] if spells.height else []
-    spans = [
-        Span(row["session"], end, REGIMES[row["regime"]])
-        for row, end in zip(spells.iter_rows(named=True), ends, strict=True)
-    ]
-    return spans, "Background: regime of the daily correlation, green coupled, grey decoupled, red inverse."
+    return regime_spans(
+        rows
+    ), "Background: regime of the daily correlation, green coupled, grey decoupled, red inverse."
 
 
-def _far_below(marts: Marts) -> float:
-    """The distance from the record at which a lag begins, as market_state draws it."""
-    newest = marts.states(marts.pair.asset).row(-1, named=True)
-    return float(newest["far_below_record_at"] / newest["record_close"] - 1)
+def regime_spans(rows: pl.DataFrame) -> list[Span]:
+    """The regimes behind a chart, each until the next begins. rows: session, spell_id, regime, in order of session."""
+    spells = rows.group_by("spell_id", maintain_order=True).agg(pl.first("session"), pl.first("regime"))
+    starts = spells["session"].to_list()
+    ends = [*starts[1:], rows["session"][-1]] if starts else []
+    bands = zip(starts, ends, spells["regime"], strict=True)
+    return [Span(start, end, REGIMES[regime]) for start, end, regime in bands]
 
 
 def drawdowns(marts: Marts) -> Content:
     """How far each stands below its own record close."""
     both = _both(marts, "drawdown")
     last = both.row(-1, named=True)
+    level = far_below(marts.states(marts.pair.asset).row(-1, named=True))
     said = (
         f"On {day(last['session'])} {marts.pair.asset_name} stood {percent(last[marts.pair.asset])} from its record "
-        f"close, the {marts.pair.benchmark_name} {percent(last[marts.pair.benchmark])}. The dotted line is 20% below."
+        f"close, the {marts.pair.benchmark_name} {percent(last[marts.pair.benchmark])}. The dotted line is "
+        f"{percent(level, 0)} below."
     )
-    drawing = lines(_two(marts, both), format=".0%", levels=[_far_below(marts)])
+    drawing = lines(_two(marts, both), format=".0%", levels=[-level])
     return Content(
         (said,),
         (Picture(drawing, f"Distance of both from their record closes. {said}"),),

@@ -16,10 +16,10 @@ import polars as pl
 from pipelines.brief import evidence, policy
 from pipelines.brief.charts import Band, Picture, PlottedLine, Span, lines
 from pipelines.brief.content import BriefTable, Content, NothingToShow, table
-from pipelines.brief.market import OUTCOMES, REGIMES
+from pipelines.brief.market import OUTCOMES, regime_spans
 from pipelines.explorer.choice import Choice
 from pipelines.published.catching_up import verdict
-from pipelines.published.facts import facts
+from pipelines.published.facts import Facts, facts
 from pipelines.published.lag import far_below
 from pipelines.published.marts import OF_THE_HEADLINE, Marts
 from pipelines.published.palette import Ink
@@ -45,13 +45,13 @@ class View:
 
     @cached_property
     def regimes(self) -> list[Span]:
-        """The regimes behind a chart, each until the next begins."""
-        known = self.days.drop_nulls("regime")
-        spells = known.group_by("spell_id", maintain_order=True).agg(pl.first("session"), pl.first("regime"))
-        starts = spells["session"].to_list()
-        ends = [*starts[1:], known["session"].max()] if starts else []
-        bands = zip(starts, ends, spells["regime"], strict=True)
-        return [Span(start, end, REGIMES[regime]) for start, end, regime in bands]
+        """The regimes behind a chart."""
+        return regime_spans(self.days.drop_nulls("regime"))
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the marts know at the end of the day."""
+        return facts(self.marts)
 
     def two(self, frame: pl.DataFrame, suffix: str) -> list[PlottedLine]:
         """Both of the pair as lines."""
@@ -111,7 +111,7 @@ def _drawdowns(view: View) -> Content:
     both = view.days.drop_nulls(["asset_drawdown", "benchmark_drawdown"])
     if both.is_empty():
         raise NothingToShow("There is no session yet on which both have a price.")
-    level = far_below(facts(view.marts))
+    level = far_below(view.facts.asset)
     said = f"Distance from the record close; the dotted line is {percent(level, 0)} below."
     drawing = lines(view.two(both, "drawdown"), format=".0%", levels=[-level])
     return _drawn(view, said, drawing, ("asset_drawdown", "benchmark_drawdown"))
@@ -190,7 +190,7 @@ def _breakouts(view: View) -> Content:
 def _signal(view: View) -> Content:
     """The forecast, and what its earlier forecasts were worth by then."""
     made = evidence.signal(view.marts)
-    newest = facts(view.marts).signal
+    newest = view.facts.signal
     scored = tuple(_scorecard(view)) if view.marts.has("signal_scorecard") else ()
     return Content((*made.text, *((verdict(newest),) if newest else ()), *scored), made.pictures, made.table)
 

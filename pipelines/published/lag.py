@@ -43,7 +43,7 @@ def records(facts: Facts) -> str:
         return (
             f"Since {day(lag['start_session'])} {facts.name(lag['leader'])} has set "
             f"{plural(lag['leader_record_closes'], 'record close')} while {facts.name(lag['follower'])} stood "
-            f"{percent(far_below(facts), 0)} or more below its own. This lag has lasted "
+            f"{percent(far_below(facts.asset), 0)} or more below its own. This lag has lasted "
             f"{plural(lag['sessions'], 'session')} by {day(lag['session'])}."
         )
     said = "Neither sets records while the other stands 20% or more below its own: no lag is open."
@@ -135,8 +135,8 @@ def would_change(facts: Facts) -> Iterator[str]:
         )
     elif facts.asset and facts.benchmark:
         yield (
-            f"One of the two sets a record close while the other stands {percent(far_below(facts), 0)} or more below "
-            f"its own: a lag begins. "
+            f"One of the two sets a record close while the other stands {percent(far_below(facts.asset), 0)} or more "
+            f"below its own: a lag begins. "
             f"{facts.pair.asset_name} stood {percent(facts.asset['drawdown'])} from its record on "
             f"{day(facts.asset['session'])}, the {facts.pair.benchmark_name} {percent(facts.benchmark['drawdown'])} on "
             f"{day(facts.benchmark['session'])}."
@@ -171,9 +171,9 @@ def _level(name: str, state: Row) -> str:
     )
 
 
-def far_below(facts: Facts) -> float:
-    """How far below its record close a follower lags, and a leader has fallen, as market_state has it: 0.2 is 20%."""
-    return float(1 - facts.asset["far_below_record_at"] / facts.asset["record_close"])
+def far_below(state: Row) -> float:
+    """How far below its record close a follower lags, and a leader has fallen: 0.2 is 20%. state: of market_state."""
+    return float(1 - state["far_below_record_at"] / state["record_close"])
 
 
 def _to(state: Row, share_of_record: float) -> float:
