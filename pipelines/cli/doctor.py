@@ -170,7 +170,7 @@ def services(config: LiveConfig, clock: Clock) -> list[Asked]:
         Asked(_finding("Yahoo", lambda: _newest_bars(config, clock))),
         _page("FRED", fredgraph, "/graph/fredgraph.csv", newest, "DFF", clock),
         _page("New York Fed", desk, "/tsy/all/results/summary/last/1.json", {}, '"auctions"', clock),
-        _page("Farside (optional)", table or farside.URL, farside.PATH, {}, "IBIT", clock),
+        _page("Farside (optional)", table or farside.URL, farside.PATH, {}, "IBIT", clock, optional=True),
     ]
 
 
@@ -181,7 +181,16 @@ def _newest_bars(config: LiveConfig, clock: Clock) -> None:
         connection.daily_bars("^GSPC", today - timedelta(days=7), today + timedelta(days=1))
 
 
-def _page(name: str, base_url: str, path: str, params: Mapping[str, str], proof: str, clock: Clock) -> Asked:
+def _page(
+    name: str,
+    base_url: str,
+    path: str,
+    params: Mapping[str, str],
+    proof: str,
+    clock: Clock,
+    *,
+    optional: bool = False,
+) -> Asked:
     """proof: what stands in a good answer."""
     http = Http(name, base_url, _ONCE, Pace(100, clock), clock)
 
@@ -191,17 +200,17 @@ def _page(name: str, base_url: str, path: str, params: Mapping[str, str], proof:
             raise not_data(name, path, "data", body)
 
     try:
-        return Asked(_finding(name, ask), http.told_time)
+        return Asked(_finding(name, ask, optional=optional), http.told_time)
     finally:
         http.close()
 
 
-def _finding(name: str, ask: Callable[[], None]) -> DoctorFinding:
+def _finding(name: str, ask: Callable[[], None], *, optional: bool = False) -> DoctorFinding:
     try:
         ask()
     except SourceError as error:
         told, remedy = _trouble(error)
-        if "optional" in name:
+        if optional:
             return DoctorFinding(f"service {name}", True, f"{told}; what depends on it will be marked as missing")
         return DoctorFinding(f"service {name}", False, told, remedy)
     return DoctorFinding(f"service {name}", True, "answered with data")
