@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from assets.catalog import Pair, load_catalog
+from assets.contracts import MARTS
 from assets.framework.errors import KnownFault
 from pipelines.home import Run, Tree
 from pipelines.published.contract import must_be_readable
@@ -39,7 +40,10 @@ KNOWN_ON = {
 OF_THE_HEADLINE = frozenset({"recoupling_signal", "signal_scorecard"})
 """Marts that name no pair, because they speak of the headline's alone."""
 
-_LEARNT_LATER = {"recoupling_signal": ("resolved_on", "made_up", "caught_up", "caught_up_within")}
+_LEARNT_LATER = {
+    mart.table_name(): [column for day, outcome in mart.known_later.items() for column in (day, *outcome)]
+    for mart in MARTS
+}
 
 
 class NothingPublished(KnownFault):
