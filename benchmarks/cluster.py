@@ -14,7 +14,7 @@ NIGHTS, SEED = 20, 14
 
 
 def run() -> list[Figure]:
-    """Nothing where `make clients` has not installed Ray."""
+    """Nothing where `make ray` has not installed Ray."""
     if not (CLIENTS / "ray" / ".complete").exists():
         return []
     found = nights_on_a_cluster(CLIENTS / "ray" / "bin", NIGHTS, SEED, minutes=60)

@@ -1,8 +1,8 @@
 """How soon the next run starts after one was killed: kill -9 of nightlies at random moments under `recouple dev`.
 
 Run as `python -m benchmarks.dead_runs 50`. The schedule ticks every minute on the simulated market, so a tick is never
-far; four of five kills hit a nightly of the schedule, the others one at the
-terminal. Not here: a short slice of it (tests/serving/test_run_control.py).
+far; four of five kills hit a nightly of the schedule, the others one at the terminal. Not here: a short slice of it
+(tests/serving/test_run_control.py).
 """
 
 from __future__ import annotations
