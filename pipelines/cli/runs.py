@@ -21,7 +21,7 @@ from pipelines.cli.interruption import Heard
 from pipelines.cli.progress import progress_logger, source_progress
 from pipelines.home import Home
 from pipelines.orchestration.instance import open_instance
-from pipelines.orchestration.jobs import AS_OF
+from pipelines.orchestration.jobs import AS_OF, IN_THE_UI
 from pipelines.orchestration.retention import forget_old_runs
 from pipelines.orchestration.run_processes import RunProcess, fail_dead_runs
 from pipelines.orchestration.run_report import RunReport, events_of, report_of
@@ -85,6 +85,7 @@ def _run(
     defs = build_defs(settings, overrides, loggers={"console": progress_logger})
     run_id = str(uuid4())
     asked = {"resources": {"asked": {"config": {"symbols": [only]}}}} if only else {}
+    tags = {**tags, **IN_THE_UI}
     with open_instance(settings.home) as instance, source_progress():
         tell_of_dead_runs(settings, instance)
         if heard:

@@ -17,7 +17,7 @@ from assets.framework import lineage
 from assets.framework.contract import Mart
 from pipelines.build import build_defs, column_lineage
 from pipelines.orchestration.instance import open_instance
-from pipelines.orchestration.jobs import JOBS
+from pipelines.orchestration.jobs import IN_THE_UI, JOBS
 from pipelines.orchestration.schedules import nightly_schedule
 from pipelines.settings import Settings
 
@@ -169,6 +169,12 @@ def test_the_location_has_one_name_everywhere() -> None:
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
     assert workspace["load_from"][0]["python_module"]["location_name"] == project["code_location_name"]
+    assert IN_THE_UI[".dagster/repository"].endswith(f"@{project['code_location_name']}")
+
+
+def test_the_page_of_a_job_lists_its_runs_at_a_terminal(sample_home: Settings) -> None:
+    with open_instance(sample_home.home) as instance:
+        assert instance.get_runs(dg.RunsFilter(job_name="nightly", tags=IN_THE_UI))
 
 
 def test_every_table_of_a_nightly_tells_numbers_to_plot(sample_home: Settings, defs: dg.Definitions) -> None:
