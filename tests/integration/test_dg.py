@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -26,25 +26,27 @@ from pipelines.orchestration.instance import open_instance
 from pipelines.settings import SECRETS
 
 ROOT = Path(__file__).parents[2]
+DEFINITIONS = "pipelines.definitions"
 Command = Callable[..., str]
 
 
 @pytest.fixture
-def dg_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def dg_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     """Runs `dg` on the project over a home of its own; returns what it said."""
     with open_instance(tmp_path):  # which also names it in the environment
         monkeypatch.setenv("DAGSTER_HOME", str(Home(tmp_path).dagster))
     monkeypatch.setenv("RECOUPLE_SOURCE", "sample")
     monkeypatch.setenv("RECOUPLE_HOME", str(tmp_path))
     monkeypatch.chdir(ROOT)
-    monkeypatch.delitem(sys.modules, "pipelines.definitions", raising=False)  # they are of the environment's home
+    sys.modules.pop(DEFINITIONS, None)  # they are of the environment's home
 
     def command(*arguments: str) -> str:
         done = CliRunner().invoke(cli, arguments)
         assert done.exit_code == 0, (done.output, done.exception)
         return done.output
 
-    return command
+    yield command
+    sys.modules.pop(DEFINITIONS, None)
 
 
 @pytest.mark.parametrize(
