@@ -124,8 +124,9 @@ class Publisher:
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
         path = Run(folder).mart(mart.table_name())
+        _must_keep(mart, frame, path)
         write_mart(mart, frame, path)
-        _validate(mart, path)
+        _must_hold(frame, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame, mart.key())}
 
 
@@ -190,11 +191,20 @@ def _draw_brief(folder: Path) -> None:
         ) from None
 
 
-def _validate(mart: type[Mart], path: Path) -> None:
-    """Read the file back as a reader would and hold it to the contract once more."""
-    broken = hold_to_contract(mart, pl.read_parquet(path, glob=False)).broken
+def _must_keep(mart: type[Mart], frame: pl.DataFrame, path: Path) -> None:
+    """Hold the rows to the contract once more, whoever had the warehouse in hand since they were stored."""
+    broken = hold_to_contract(mart, frame).broken
     if not broken.is_empty():
         raise PublishingError(
-            f"{path.name}: {broken.height} rows break rule {broken['rule'][0]} after writing; "
-            f"the last good run stays served. Look at {path}"
+            f"{path.name} would hold {broken.height} rows that break rule {broken['rule'][0]}; "
+            f"the last good run stays served. The next run computes them anew"
+        )
+
+
+def _must_hold(frame: pl.DataFrame, path: Path) -> None:
+    """Read the file back as a reader would: it must hold the very rows that keep their contract."""
+    if not pl.read_parquet(path, glob=False).equals(frame):
+        raise PublishingError(
+            f"{path} does not hold the rows that were written into it; the last good run stays served. "
+            f"`recouple doctor` looks at the disk"
         )
