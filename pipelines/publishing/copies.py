@@ -1,12 +1,13 @@
 """Copies of a run that need no other file: one DuckDB file, or one CSV or XLSX file per mart.
 
-Here: making them, and writing them only over an earlier copy. Not here: the views that BI opens
-(pipelines.publishing.serving).
+Here: making them, and writing them only over an earlier copy; `python -m pipelines.publishing.copies FOLDER` makes the
+file of the run in a folder. Not here: the views that BI opens (pipelines.publishing.serving).
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -123,3 +124,7 @@ def _export_files(folder: Path, target: Path, kind: Kind) -> None:
 
 def _literally(path: Path) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+
+
+if __name__ == "__main__":
+    write_database(Path(sys.argv[1]))

@@ -32,14 +32,13 @@ from pipelines.home import Run, Tree, size_bytes
 from pipelines.published.contract import META_COMMENTS, contract_version
 from pipelines.publishing.archive import keep_brief
 from pipelines.publishing.content_hash import content_hash
-from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import changing, clear_away, heal, manifest_of, put_in_force, removable, run_name
 from pipelines.publishing.parquet import write_mart
 from pipelines.publishing.serving import serve
 from pipelines.publishing.shared import SharedRuns
 from pipelines.warehouse.store import Warehouse
 
-_BRIEF_SECONDS = 300
+_SECONDS = 300  # for what is made of a run in a process of its own
 
 
 class PublishingError(KnownFault):
@@ -164,31 +163,33 @@ def _attempted(after: Callable[[Path], object], folder: Path) -> str | None:
 
 def _extras(folder: Path) -> list[str]:
     """The brief and its copy in the archive, the marts in one file; what could not be done."""
-    with ThreadPoolExecutor(max_workers=1) as beside:  # the page has a process of its own, so both have a core
+    with ThreadPoolExecutor(max_workers=1) as beside:  # each has a process of its own, so both have a core
         copied = beside.submit(_attempted, _copy, folder)
         told = [*(_attempted(page, folder) for page in (_draw_brief, keep_brief)), copied.result()]
     return [fault for fault in told if fault]
 
 
 def _copy(folder: Path) -> None:
-    write_database(folder)
+    """Write the marts into one file. Raises PublishingError when that failed."""
+    _in_a_process("pipelines.publishing.copies", folder, f"the copy {Run(folder).database.name} could not be made")
 
 
 def _draw_brief(folder: Path) -> None:
-    """Write the brief in a process of its own: the drawing library takes 180 MB that the run would not get back.
+    """Write the brief. Raises PublishingError when it could not be drawn."""
+    _in_a_process("pipelines.brief", folder, "the brief could not be drawn")
 
-    Raises PublishingError when it could not be drawn.
-    """
-    command = [sys.executable, "-m", "pipelines.brief", str(folder)]
+
+def _in_a_process(module: str, folder: Path, fault: str) -> None:
+    """Let a module make something of a run's folder, where the memory it takes is given back: over 100 MB each."""
+    command = [sys.executable, "-m", module, str(folder)]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BRIEF_SECONDS)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
+        return
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip().splitlines()[-1] if error.stderr.strip() else f"exit code {error.returncode}"
-        raise PublishingError(f"the brief could not be drawn: {reason}; repeat it with `{' '.join(command)}`") from None
     except subprocess.TimeoutExpired:
-        raise PublishingError(
-            f"the brief took more than {_BRIEF_SECONDS} s; repeat it with `{' '.join(command)}`"
-        ) from None
+        reason = f"it took more than {_SECONDS} s"
+    raise PublishingError(f"{fault}: {reason}; repeat it with `{' '.join(command)}`")
 
 
 def _must_keep(mart: type[Mart], frame: pl.DataFrame, path: Path) -> None:
