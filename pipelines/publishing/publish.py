@@ -123,7 +123,8 @@ class Publisher:
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
         path = Run(folder).mart(mart.table_name())
-        _must_keep(mart, frame, path)
+        if not self.warehouse.has_laid_down(mart):
+            _must_keep(mart, frame, path)
         write_mart(mart, frame, path)
         _must_hold(frame, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame, mart.key())}

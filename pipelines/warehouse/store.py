@@ -134,6 +134,10 @@ class Warehouse:
             f'create or replace view {table_name(contract)} as select * from temp.main."{contract.table_name()}"'
         )
 
+    def has_laid_down(self, contract: type[Table]) -> bool:
+        """The table's rows are those that this process held to the contract; nobody else had them in hand."""
+        return contract in self._laid_down
+
     @staticmethod
     def _must_not_be_empty(contract: type[Table], rows: Rows) -> None:
         if rows.good.is_empty() and not contract.may_be_empty:

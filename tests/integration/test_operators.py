@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 from filelock import FileLock
 from typer.testing import CliRunner, Result
@@ -150,14 +151,16 @@ def test_an_export_is_written_over_an_earlier_one_and_over_nothing_else(
         recouple("export", tmp_path / "no" / "copy.duckdb", catch_exceptions=False)
 
 
-@pytest.mark.parametrize(("kind", "times"), [("csv", 2), ("xlsx", 1)])  # the second replaces the first
+@pytest.mark.parametrize(("kind", "times"), [("csv", 2), ("xlsx", 2)])  # the second replaces the first
 def test_every_mart_is_exported_as_a_file(
     recouple: Command, settings: Settings, tmp_path: Path, kind: str, times: int
 ) -> None:
-    for _ in range(times):
-        assert recouple("export", tmp_path / "files", "--as", kind).exit_code == 0
     run = in_force.in_force(settings.home)
     assert run is not None
+    for mart in run.glob("*.parquet"):  # of every row, a spreadsheet takes a minute
+        pl.read_parquet(mart).head(500).write_parquet(mart)
+    for _ in range(times):
+        assert recouple("export", tmp_path / "files", "--as", kind).exit_code == 0
     assert {p.stem for p in (tmp_path / "files").glob(f"*.{kind}")} == {p.stem for p in run.glob("*.parquet")}
     with pytest.raises(KnownFault, match="neither empty nor an earlier export"):
         recouple("export", settings.home, "--as", kind, catch_exceptions=False)
