@@ -54,6 +54,22 @@ def test_a_signal_cancels_the_run_and_ends_in_one_sentence(tmp_path: Path, sent:
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 
 
+def hears(pid: int) -> bool:
+    """Whether a process has begun to hear signals itself."""
+    blocked = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigBlk"))
+    return bool(int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("command", ["nightly", "dev", "explore", "status"])
+def test_a_signal_while_libraries_are_loaded_ends_any_command_in_one_sentence(tmp_path: Path, command: str) -> None:
+    with started(tmp_path, command) as process:
+        while not hears(process.pid):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=ENOUGH_S)
+    assert (process.returncode, said) == (130, "recouple: cancelled by SIGINT\n")
+
+
 def test_a_killed_nightly_gives_its_place_to_the_next_run(tmp_path: Path) -> None:
     with started(tmp_path, "nightly") as nightly:
         until(nightly, "core.symbols")
