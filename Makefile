@@ -52,16 +52,19 @@ postgres:  ## the PostgreSQL that the tests start, installed where it is missing
 		echo "No PostgreSQL, and apt-get could not install it: its tests will be skipped" >&2; \
 		echo "$$said" | tail -n 5 >&2; }; }
 
-# Debian's own programs, which the tests hold the files of deploy/ against.
-SERVERS = nginx-light docker-compose logrotate openssl prometheus caddy
+# Debian's own programs, which the tests hold the files of deploy/ against: unpacked beside the other clients, because
+# installed they would be started. They need no rights, and go with the folder.
+SERVERS = nginx logrotate libpopt0 openssl prometheus caddy docker-compose systemd libsystemd-shared
+UNPACKED = .venv-clients/debian
 
-servers:  ## the programs that read deploy/, installed where they are missing
-	@(for program in nginx docker-compose logrotate openssl promtool caddy; do \
-		command -v $$program >/dev/null || exit 1; done) || { \
-	echo "installing $(SERVERS) (the tests hold deploy/ against them)" >&2; \
-	said=$$({ $(APT) update && $(APT) install --yes --no-install-recommends $(SERVERS); } 2>&1) || { \
-		echo "apt-get could not install $(SERVERS): tests that need them will be skipped" >&2; \
-		echo "$$said" | tail -n 5 >&2; }; }
+servers: $(UNPACKED)/.complete  ## the programs that read deploy/, unpacked where they are missing
+
+$(UNPACKED)/.complete: Makefile
+	@mkdir -p $(@D)
+	@cd $(@D) && { apt-get -qq download $(SERVERS) 2>/dev/null \
+		|| { $(APT) update && apt-get -qq download $(SERVERS); } >/dev/null 2>&1; } \
+		&& for package in *.deb; do dpkg -x "$$package" . && rm "$$package"; done && touch .complete \
+		|| echo "apt-get could not fetch $(SERVERS): tests that need them will be skipped" >&2
 
 # DuckDB clients of other versions and another language, each in an environment of its own.
 CLIENTS := $(patsubst %,.venv-clients/%/.complete,duckdb-1.4 duckdb-1.5 duckdb-newest duckdb-httpfs node/node_modules)
@@ -81,10 +84,10 @@ ray: .venv-clients/ray/.complete  ## Ray, for the tests and benchmarks of a clus
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
 
-test: setup browser postgres clients  ## all tests
+test: setup browser postgres clients servers  ## all tests
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-coverage: setup browser postgres clients  ## all tests, with the share of lines they reach
+coverage: setup browser postgres clients servers  ## all tests, with the share of lines they reach
 	@$(BIN)/pytest -n 2 --dist loadfile --cov=pipelines --cov=assets --cov=quant --cov-report=term:skip-covered
 
 check: setup  ## format, lint, types, dependency rule, SQL lint, contracts vs docs

@@ -27,7 +27,7 @@ def open_house() -> None:
 
 def main() -> NoReturn:
     """The `recouple` command."""
-    from pipelines.cli.main import main as command
+    from pipelines.cli.__main__ import main as command
 
     command()
 

@@ -19,4 +19,8 @@ def run() -> list[Figure]:
         return []
     found = nights_on_a_cluster(CLIENTS / "ray" / "bin", NIGHTS, SEED, minutes=60)
     lost = f"{found['lost']['worker']} workers and {found['lost']['node']} nodes killed"
-    return [compared(f"cluster: nights equal bit for bit, {lost}", sum(found["equal"]), "nights", "bar", NIGHTS)]
+    struck = ", ".join(f"the {name} killed: {ended}" for name, ended in found["ended"].items())
+    return [
+        compared(f"cluster: nights equal bit for bit, {lost}", sum(found["equal"]), "nights", "bar", NIGHTS),
+        compared(f"cluster: next nights equal, {struck}", sum(found["healed"].values()), "nights", "bar", 2),
+    ]

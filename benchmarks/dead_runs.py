@@ -13,10 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import dagster as dg
 import psutil
@@ -24,12 +23,12 @@ import psutil
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.run_processes import RunProcess
 from tests.serving.dagster_ui import served
+from tests.serving.programs import awaited
 
 ALLOWED_SECONDS = 120
 _SEED = 12
 _LATEST_SECONDS = 25  # into a nightly, which takes about as long where nothing else runs
 _GIVE_UP_SECONDS = 600
-_T = TypeVar("_T")
 _IN_PROGRESS = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
@@ -67,17 +66,17 @@ def _killed(process: psutil.Process, after_seconds: float) -> bool:
 @contextmanager
 def _of_the_schedule(instance: dg.DagsterInstance, home: Path) -> Iterator[psutil.Process]:
     """The process of the run that the daemon has begun, or of the next as soon as there is one."""
-    yield _awaited(lambda: next(iter(_workers()), None))
+    yield awaited(lambda: next(iter(_workers()), None))
 
 
 @contextmanager
 def _of_the_terminal(instance: dg.DagsterInstance, home: Path) -> Iterator[psutil.Process]:
     """A nightly of the terminal, begun while none of the schedule is in progress."""
-    _awaited(lambda: not instance.get_runs(dg.RunsFilter(statuses=_IN_PROGRESS)))
+    awaited(lambda: not instance.get_runs(dg.RunsFilter(statuses=_IN_PROGRESS)))
     environment = os.environ | {"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_AS_OF": ""}
     program = str(Path(sys.executable).with_name("recouple"))
     with subprocess.Popen([program, "nightly"], env=environment, stderr=subprocess.DEVNULL) as nightly:
-        _awaited(lambda: nightly.poll() is not None or _has_begun(instance, nightly.pid))
+        awaited(lambda: nightly.poll() is not None or _has_begun(instance, nightly.pid))
         yield psutil.Process(nightly.pid)
 
 
@@ -103,15 +102,7 @@ def _next_start(instance: dg.DagsterInstance, killed_at: float) -> float:
         newest = instance.get_run_records(limit=10)
         return min((r.start_time for r in newest if r.start_time and r.start_time > killed_at), default=None)
 
-    return (_awaited(started, _GIVE_UP_SECONDS) or time.time()) - killed_at
-
-
-def _awaited(found: Callable[[], _T | None], seconds: float = float("inf")) -> _T:
-    """What is found as soon as it is there; nothing after so many seconds."""
-    until = time.monotonic() + seconds
-    while not (there := found()) and time.monotonic() < until:
-        time.sleep(0.2)
-    return there  # type: ignore[return-value]
+    return (awaited(started, _GIVE_UP_SECONDS) or time.time()) - killed_at
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ import duckdb
 from rich.table import Table
 
 from benchmarks.figures import CONSOLE, Figure, compared
-from benchmarks.processes import Outcome, forked, forked_for, last_line, left_behind, worked_for
+from benchmarks.processes import Outcome, forked, forked_for, last_line, left_behind, unspoken, worked_for
 from benchmarks.struck_nights import StruckNights, hashes
+from pipelines.cli.interruption import hear_signals
 from pipelines.publishing import in_force, publish
 from pipelines.publishing.in_force import complete_runs, manifest_of
 from tests.serving import world
@@ -126,7 +127,7 @@ def killed_at_a_write(ward: Ward, dice: random.Random, number: int) -> Outcome:
 
 
 def signalled(name: str, number: int) -> Callable[[Ward, random.Random, int], Outcome]:
-    """A signal at a random moment of publishing."""
+    """A signal at a random moment of publishing, heard as the command hears it."""
 
     def fault(ward: Ward, dice: random.Random, _: int) -> Outcome:
         tree, moment = ward.patient(), dice.uniform(0, ward.length)
@@ -135,8 +136,21 @@ def signalled(name: str, number: int) -> Callable[[Ward, random.Random, int], Ou
             worked_for(pid, moment)
             os.kill(pid, number)
 
-        ended, _said = forked(lambda: small_run(tree, "killed"), strike)
-        return Outcome(name, ended, healed(tree, {"second", "killed"}, ward.expected))
+        with tempfile.TemporaryFile() as errors:
+
+            def work() -> None:
+                os.dup2(errors.fileno(), 2)
+                hear_signals()
+                small_run(tree, "killed")
+
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})  # until they are heard
+            ended, said = forked(work, strike)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            errors.seek(0)
+            said += errors.read().decode()
+        code = {"done": 0, "cancelled": 128 + number}.get(ended, 1)
+        violation = unspoken(said, number, code)
+        return Outcome(name, ended, violation or healed(tree, {"second", "killed"}, ward.expected))
 
     return fault
 

@@ -21,7 +21,7 @@ import psutil
 from assets.framework.errors import KnownFault
 
 POLL_SECONDS = 0.005
-_ENDED = {0: "done", 2: "sentence", 130: "interrupted", 1: "traceback"}
+_ENDED = {0: "done", 2: "sentence", 130: "cancelled", 143: "cancelled", 1: "traceback"}
 _HIDDEN = {".lock", ".serving-views"}
 
 
@@ -35,19 +35,16 @@ class Outcome:
 
 
 def forked(work: Callable[[], object], during: Callable[[int], None] | None = None) -> tuple[str, str]:
-    """How a process that does `work` ended (`done`, `sentence`, `traceback`, `killed`), and its last words."""
+    """How a process that does `work` ended (`done`, `sentence`, `cancelled`, `traceback`, `killed`), what it said."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         code, said = 0, ""
         try:
             said = str(work() or "")
         except KnownFault as fault:
             code, said = 2, str(fault)
-        except KeyboardInterrupt:
-            code, said = 130, "interrupted"
         except BaseException:  # noqa: BLE001 - told to the parent, whatever it is
             code, said = 1, traceback.format_exc(limit=-3)
         os.write(writing, said.encode()[-4000:])
@@ -85,6 +82,16 @@ def worked_for(pid: int, seconds: float) -> bool:
             return True
         time.sleep(POLL_SECONDS)
     return False
+
+
+def unspoken(said: str, number: int, code: int) -> str:
+    """Whatever a command that a signal ended did instead of saying so in one sentence; nothing where it did."""
+    if code == 0 or number == signal.SIGKILL:  # the signal came too late, or nothing can be said
+        return ""
+    if code != 128 + number:
+        return f"{signal.Signals(number).name} ended it with {code}: {last_line(said)}"
+    spoken = "Traceback" not in said and "cancelled" in last_line(said)
+    return "" if spoken else f"{signal.Signals(number).name}: no sentence but: {said.strip()[-300:]}"
 
 
 def last_line(said: str) -> str:

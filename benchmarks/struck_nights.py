@@ -24,7 +24,7 @@ import duckdb
 import polars as pl
 
 from assets.catalog import load_catalog
-from benchmarks.processes import Outcome, forked, forked_for, last_line, left_behind, worked_for
+from benchmarks.processes import Outcome, forked, forked_for, last_line, left_behind, unspoken, worked_for
 from pipelines.cli.runs import run_job
 from pipelines.publishing import publish
 from pipelines.publishing.in_force import is_complete, manifest_of
@@ -33,6 +33,8 @@ from pipelines.sources.sample import SampleUpstream
 from tests.conftest import two_years
 
 A_NIGHT = 130  # states taken of one
+UNHEARD_SECONDS = 0.1  # of processor time, in which the interpreter starts and reads the first line of the command
+BEGINNING_SECONDS = 3.0  # in which libraries are loaded and the run is planned
 LOOKED_AT = ("market_state", "fed_liquidity", "claims", "signal_scorecard")
 KEYS = {"price_bars": "symbol, date", "macro_observations": "series_id, date, realtime_start"}
 
@@ -134,9 +136,10 @@ class StruckNights:
         self._begin(self._calm)
         for _ in range(number):
             with_signal = dice.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-            code, said = self._command(dice.uniform(1, 1.5 * self._length), with_signal)
-            violation = "traceback" if "Traceback" in said and with_signal != signal.SIGKILL else ""
-            yield Outcome(f"night, {signal.Signals(with_signal).name}", str(code), violation or self._fault_forked())
+            latest = dice.choice([BEGINNING_SECONDS, 1.5 * self._length])
+            code, said = self._command(dice.uniform(UNHEARD_SECONDS, latest), with_signal)
+            violation = unspoken(said, with_signal, code) or self._fault_forked()
+            yield Outcome(f"night, {signal.Signals(with_signal).name}", str(code), violation)
         code, said = self._command()
         yield Outcome("night after them", str(code), last_line(said) if code else self._differs())
 

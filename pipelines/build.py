@@ -26,7 +26,7 @@ from assets.framework.errors import KnownFault
 from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, Place, asset_key, sql_tables
 from pipelines.alerts.sensors import alert_sensors
 from pipelines.orchestration.freshness import placed
-from pipelines.orchestration.housekeeping import forgetting
+from pipelines.orchestration.housekeeping import housekeeping
 from pipelines.orchestration.jobs import JOBS
 from pipelines.orchestration.resources import resources
 from pipelines.orchestration.schedules import schedule_of
@@ -48,7 +48,7 @@ def build_defs(
         resources=resources(settings, overrides or {}),
         jobs=JOBS,
         schedules=[schedule_of(settings)],
-        sensors=[forgetting(settings), *alert_sensors(settings)],
+        sensors=[*housekeeping(settings), *alert_sensors(settings)],
         executor=dg.in_process_executor,
         loggers=loggers,
     )

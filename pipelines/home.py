@@ -48,6 +48,11 @@ class Run:
         """All marts as tables of one DuckDB file, for tools that cannot see the folder."""
         return self.folder / "recouple.duckdb"
 
+    @property
+    def building(self) -> Path:
+        """That file while it is written."""
+        return self.folder / ".recouple-building.duckdb"
+
     def mart(self, name: str) -> Path:
         """One mart's rows."""
         return self.folder / f"{name}.parquet"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import polars as pl
@@ -29,6 +30,12 @@ class Table(dy.Schema):
     grows_by: ClassVar[str | None] = None  # the day by which later data only add rows: no earlier row ever changes
     known_later: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # day -> columns of its row that are null before it
     may_be_empty: ClassVar[bool] = False  # an empty result is an answer here, not a silent failure
+
+    @classmethod
+    @cache
+    def columns(cls) -> dict[str, dy.Column]:
+        """The columns by name. Asked for at every step of a run, and the library binds each anew each time."""
+        return super().columns()
 
     @classmethod
     def table_name(cls) -> str:

@@ -36,6 +36,11 @@ class Rows:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def let_go(self) -> None:
+        """Give the memory of the rows back once they are stored, whoever still holds this."""
+        object.__setattr__(self, "good", self.good.clear())
+        object.__setattr__(self, "held", self.held.clear())
+
     @property
     def against_contract(self) -> pl.DataFrame:
         """Of the broken rows, those that break a rule of the contract; the others keep it and are not believed."""

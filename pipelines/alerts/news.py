@@ -119,11 +119,12 @@ def failure(report: RunReport, served: Marts | None) -> Event:
     reasons = [reason[:LONGEST_FAILURE].rstrip(". ") for reason in report.failures[:FAILURES_SHOWN]]
     more = len(report.failures) - len(reasons)
     kept = f"The last good run, as of {served.as_of}, stays served." if served else "Nothing has been published yet."
+    again = "It is run again at once. " if report.runs_again else ""
     told = "; ".join([*reasons, *([f"and {more} more"] if more else [])])
     return Event(
         f"{FAILED} {report.job} {night} {', '.join(report.causes)}",
         night,
-        f"The {report.job} of {night} failed: {told}. {kept} `recouple doctor` says what to do.",
+        f"The {report.job} of {night} failed: {told}. {again}{kept} `recouple doctor` says what to do.",
     )
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from assets.contracts import MARTS
 from assets.framework.errors import KnownFault
@@ -27,7 +28,7 @@ from pipelines.publishing.in_force import changing, complete_runs, heal, in_forc
 from pipelines.publishing.serving import serve
 from pipelines.warehouse.opening import holding
 
-_MARK = "backup.json"
+_MARK, _NAME = "backup.json", "recouple-"
 
 
 class BackupError(KnownFault):
@@ -41,9 +42,22 @@ def back_up(home: Path, folder: Path, now: datetime, wait_seconds: float) -> Pat
         raise BackupError(f"{source.warehouse} does not exist; nothing to back up in {home}")
     if home.resolve() in (folder.resolve(), *folder.resolve().parents):
         raise BackupError(f"{folder} lies inside {home}; name a folder on another disk")
-    target = folder / f"recouple-{now:%Y%m%dT%H%M%SZ}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            return _copied(source, folder, now, wait_seconds)
+    except Timeout:
+        raise BackupError(
+            f"another backup is being written into {folder}; wait for it, or name another folder"
+        ) from None
+
+
+def _copied(source: Home, folder: Path, now: datetime, wait_seconds: float) -> Path:
+    for left in folder.glob(f".{_NAME}*"):  # of backups that were ended before their time
+        shutil.rmtree(left)
+    home, target = source.root, folder / f"{_NAME}{now:%Y%m%dT%H%M%SZ}"
     building = folder / f".{target.name}"
-    building.mkdir(parents=True)
+    building.mkdir()
     with changing(home):
         kept = [run.name for run in complete_runs(home)]
         current = in_force(home)

@@ -46,4 +46,4 @@ def refetch(
 
     chosen = settings()
     decisions.ask_again(chosen, series, since, why)
-    run(chosen, "ingest", lambda heard: run_job(chosen, "ingest", heard=heard, only=series))
+    run(chosen, "ingest", lambda: run_job(chosen, "ingest", only=series))

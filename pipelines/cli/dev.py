@@ -17,11 +17,13 @@ from types import FrameType
 import psutil
 
 from assets.framework.errors import KnownFault
+from pipelines.cli.interruption import hand_over
 from pipelines.orchestration.instance import dagster_home
 from pipelines.settings import Settings
 
 HOST = "127.0.0.1"
 _DG = [sys.executable, "-m", "dagster_dg_cli.cli"]
+_LOOK_SECONDS = 0.5
 _ASKED_SECONDS, _TOLD_SECONDS = 25, 5  # a run in progress may end its step; then it is ended
 
 
@@ -35,25 +37,23 @@ def serve(settings: Settings, port: int, workspace: Path) -> int:
     dagster_home(settings.home)
     heard: list[int] = []
 
-    def end(number: int, _: FrameType | None) -> None:
+    def note(number: int, _: FrameType | None) -> None:
         heard.append(number)
-        with suppress(ProcessLookupError):
-            os.kill(dagster.pid, signal.SIGINT)  # what Dagster's own processes take for a wish to end
 
     # A session of its own: a signal of the terminal comes once, through here, and at the end nobody is left out.
     # Signals that a script's background jobs ignore are heard again by what has a handler when it starts them.
-    handlers = {n: signal.signal(n, signal.default_int_handler) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    handlers = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    hand_over()
     dagster = subprocess.Popen(
         [*_DG, "dev", "--workspace", str(workspace), "--host", HOST, "--port", str(port)],
         start_new_session=True,
         env={**os.environ, "DAGSTER_CLI_TELEMETRY": "0"},
     )
-    for number in handlers:
-        signal.signal(number, end)
     try:
         while not heard:
             with suppress(subprocess.TimeoutExpired):
-                return dagster.wait(timeout=1)
+                return dagster.wait(timeout=_LOOK_SECONDS)
+        dagster.send_signal(signal.SIGINT)  # what Dagster's own processes take for a wish to end
         with suppress(subprocess.TimeoutExpired):
             dagster.wait(timeout=_ASKED_SECONDS)
         return 128 + heard[0]

@@ -65,12 +65,13 @@ def _nights(told: Health | None, now: datetime) -> Iterator[DoctorFinding]:
     if told is None or told.last_night is None:
         yield DoctorFinding("last night", True, "none yet; `make nightly` runs one, `make dev` runs one every evening")
     elif told.last_night.success:
-        yield DoctorFinding(
-            "last night", True, f"ended {_at(told.last_night.ended)} after {told.last_night.seconds:.0f} s"
-        )
+        detail = f"ended {_at(told.last_night.ended)} after {told.last_night.seconds:.0f} s"
+        detail += f", at the second try: {'; '.join(first)}" if (first := told.last_night.first_try) else ""
+        yield DoctorFinding("last night", True, detail)
     else:
         reason = "; ".join(told.last_night.failures) or "it was cancelled"
         detail = f"failed {_at(told.last_night.ended)}: {reason}"
+        detail += "; the daemon runs it again" if told.last_night.runs_again else ""
         yield DoctorFinding("last night", False, detail, f"`make dev` shows the run: {told.last_night.run_id}")
     if told is None:
         return

@@ -1,72 +1,99 @@
-"""What a signal does to a run at the terminal: Dagster is told that it was cancelled, then it ends.
+"""What a signal does to a command: one sentence, and the end of the process.
 
-Here: hearing SIGINT, SIGTERM and SIGHUP however the command was started. Not here: what is done about it
-(pipelines.cli.runs).
+Here: hearing SIGINT, SIGTERM and SIGHUP from the first line of the command on. Not here: what a run settles before it
+ends (pipelines.cli.runs), commands that end what they started in their own way (pipelines.cli.dev).
 
-The signals are taken by a thread of their own. Left to the run itself they would reach it in the middle of a step,
-before anybody could say that its end is wished for, and Dagster would call that a failure; and a signal of the terminal
-would reach its helper processes, which die with a traceback each.
+A thread of its own takes the signals and ends the process. Raised into whatever the process happens to do, an
+interruption also falls into imports, finalizers and callbacks of libraries, which show a traceback or go on. Nothing
+has to unwind: whatever is written here is whole after kill -9 at any moment.
 """
 
 from __future__ import annotations
 
-import _thread
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-_AGAIN_SECONDS = 0.5
-_NO_MORE = signal.SIGUSR1  # wakes the thread when there is nothing to hear any more, and the run from a sleep
+_NO_MORE = signal.SIGUSR1  # wakes the thread when there is nothing to hear any more
+_SETTLING_SECONDS = 10.0  # a database that hangs keeps nobody from ending
+
+_settling: list[Callable[[], object]] = []
+_sentences: list[Callable[[], str]] = []
+_hearing: list[threading.Thread] = []
 
 
-def _nothing_runs() -> bool:
-    return False
+def hear_signals() -> None:
+    """From now on a signal ends this process.
+
+    Called before there are other threads: a thread, and every process it starts, keeps the signals it was born with.
+    So a signal of the terminal reaches no helper process, which would die with a traceback of its own.
+    """
+    ignored = {number for number in _ENDING if signal.getsignal(number) == signal.SIG_IGN}
+    heard = _ENDING - (ignored & {signal.SIGHUP})  # nohup means it; a script's background jobs are born without SIGINT
+    signal.pthread_sigmask(signal.SIG_BLOCK, heard | {_NO_MORE})
+    thread = threading.Thread(target=_hear, args=(heard,), name="signals", daemon=True)
+    thread.start()
+    _hearing.append(thread)
 
 
-class Heard:
-    """The signal that came, if one did. going_on: says Dagster that the run is to end, and whether it still runs."""
-
-    number: int | None = None
-    going_on: Callable[[], bool] = staticmethod(_nothing_runs)
+def hand_over() -> None:
+    """Leave signals to what comes now: a program in the place of this one, or handlers of a command's own."""
+    while _hearing:
+        thread = _hearing.pop()
+        signal.pthread_kill(thread.ident or 0, _NO_MORE)
+        thread.join()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING | {_NO_MORE})
 
 
 @contextmanager
-def hearing_signals() -> Iterator[Heard]:
-    """While this lasts, a signal interrupts the block with a KeyboardInterrupt, a run in it until the run has ended.
-
-    Begun before threads are, because a thread keeps the signals it was born with.
-    """
-    heard = Heard()
-    run, over = threading.get_ident(), threading.Event()
-
-    def hear() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {*_ENDING, _NO_MORE})
-        number = signal.sigwait({*_ENDING, _NO_MORE})
-        if number == _NO_MORE:
-            return
-        heard.number = int(number)
-        heard.going_on()
-        while True:  # a library may take the first interruption for the fault of one step
-            _thread.interrupt_main()
-            signal.pthread_kill(run, _NO_MORE)
-            if over.wait(_AGAIN_SECONDS) or not heard.going_on():
-                return
-
-    # A script's background jobs ignore SIGINT from birth; with a handler it is heard again.
-    handlers = {n: signal.signal(n, signal.default_int_handler) for n in _ENDING}
-    handlers[_NO_MORE] = signal.signal(_NO_MORE, lambda *_: None)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    hearing = threading.Thread(target=hear, name="signals", daemon=True)
-    hearing.start()
+def settling(settle: Callable[[], object]) -> Iterator[None]:
+    """While this lasts, a signal calls it before the process ends; what was begun last is settled first."""
+    _settling.append(settle)
     try:
-        yield heard
+        yield
     finally:
-        if hearing.is_alive() and heard.number is None:
-            signal.pthread_kill(hearing.ident or 0, _NO_MORE)
-        over.set()
-        hearing.join()
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _settling.remove(settle)
+
+
+@contextmanager
+def saying(sentence: Callable[[], str]) -> Iterator[None]:
+    """While this lasts, a signal ends the process with this sentence."""
+    _sentences.append(sentence)
+    try:
+        yield
+    finally:
+        _sentences.remove(sentence)
+
+
+def _hear(heard: set[signal.Signals]) -> None:
+    number = signal.sigwait(heard | {_NO_MORE})
+    if number != _NO_MORE:
+        _end(signal.Signals(number))
+
+
+def _end(number: signal.Signals) -> None:
+    settled = threading.Thread(target=_settle, daemon=True)
+    settled.start()
+    settled.join(_SETTLING_SECONDS)
+    _end_children()
+    sentence = _sentences[-1]() if _sentences else f"recouple: cancelled by {number.name}"
+    with suppress(OSError):  # nobody reads it any more
+        os.write(2, f"{sentence}\n".encode())  # not through a stream that the interrupted line may hold
+    os._exit(128 + number)
+
+
+def _settle() -> None:
+    for settle in reversed(_settling):
+        settle()
+
+
+def _end_children() -> None:
+    """Whatever this process started; it was born deaf to gentler signals."""
+    import psutil  # here, because a command that is not interrupted does not need it
+
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.console import AsJson, say, settings, show_json, show_table, sure
+from pipelines.cli.interruption import hand_over
 from pipelines.home import Tree
 
 app = typer.Typer()
@@ -132,4 +133,5 @@ def service(
     """Be one of Dagster's services on a server; deploy/ starts each as a unit or container of its own."""
     from pipelines.orchestration.services import become
 
+    hand_over()
     become(name, settings(), host=host, port=port, code=code)

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.console import AsJson, settings, show_json
+from pipelines.cli.interruption import hand_over
 
 app = typer.Typer()
 
@@ -50,6 +51,7 @@ def brief(show: Annotated[bool, typer.Option("--open", help="open it in the brow
     path = Status.of(settings().tree).brief
     typer.echo(path)
     if show:
+        hand_over()  # the browser outlives this
         typer.launch(path)
 
 

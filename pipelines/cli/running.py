@@ -10,18 +10,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, Signals
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assets.framework.errors import KnownFault
 from pipelines.cli.console import AsJson, say, settings, show_json
+from pipelines.cli.interruption import saying
 from pipelines.home import Home, Tree
 from pipelines.settings import Settings, base
 
 if TYPE_CHECKING:
-    from pipelines.cli.interruption import Heard
     from pipelines.orchestration.run_report import RunReport
 
 WORKSPACE = Path(__file__).parents[2] / "workspace.yaml"  # beside the rooms, in a checkout as in a wheel
@@ -61,7 +61,10 @@ def dev(port: Annotated[int, typer.Option(help="where the UI listens on 127.0.0.
 
     chosen = settings()
     _from_anywhere(chosen)
-    raise typer.Exit(serve(chosen, port, WORKSPACE))
+    code = serve(chosen, port, WORKSPACE)
+    if code > 128:
+        say(f"dev was ended by {Signals(code - 128).name}; runs in progress ended with it")
+    raise typer.Exit(code)
 
 
 def _from_anywhere(chosen: Settings) -> None:
@@ -79,7 +82,7 @@ def asof(days: Annotated[str, typer.Argument(metavar="DAY|FROM..TO")]) -> None:
     chosen = settings({"RECOUPLE_AS_OF": first})
     if last:
         until = settings({"RECOUPLE_AS_OF": last}).as_of
-        run(chosen, f"as of {days}", lambda heard: _past(chosen, until or date.max, heard))
+        run(chosen, f"as of {days}", lambda: _past(chosen, until or date.max))
     else:
         run(chosen, "marts")
 
@@ -115,35 +118,33 @@ def diff(first: str, second: str, as_json: AsJson = False) -> None:
         typer.echo(f"{d.mart:<26} {d.only_first:>16,} {d.only_second:>16,} {d.changed:>9,}  {columns}".rstrip())
 
 
-def run(chosen: Settings, job: str, runs: Callable[[Heard], RunReport] | None = None) -> None:
+def run(chosen: Settings, job: str, runs: Callable[[], RunReport] | None = None) -> None:
     """Run a job and say what came of it, a signal included. runs: how, where it is not the job of that name."""
-    from pipelines.cli.interruption import hearing_signals
-
     begun = datetime.now(UTC)
-    with hearing_signals() as heard:
-        try:
-            canceled = _run_to_its_end(chosen, job, runs, heard)
-        except KeyboardInterrupt:  # before the run began or after it ended
-            canceled = True
-    if canceled:
-        took = (datetime.now(UTC) - begun).total_seconds()
-        say(f"{job} was cancelled after {took:.1f} s; the last good marts stay served, the next run starts afresh")
-        raise typer.Exit(128 + (heard.number or SIGINT))
 
+    def took() -> str:
+        return f"{(datetime.now(UTC) - begun).total_seconds():.1f} s"
 
-def _run_to_its_end(chosen: Settings, job: str, runs: Callable[[Heard], RunReport] | None, heard: Heard) -> bool:
-    """Run a job and say what came of it, the reason of a failure first; returns whether it was cancelled."""
-    from pipelines.cli.runs import run_job
-    from pipelines.cli.terminal import Status
+    def cancelled() -> str:
+        return f"{job} was cancelled after {took()}; the last good marts stay served, the next run starts afresh"
 
-    begun = datetime.now(UTC)
-    say(f"{job} on {chosen.source} -> {chosen.tree}")
-    report = runs(heard) if runs else run_job(chosen, job, heard=heard)
+    with saying(cancelled):
+        from pipelines.cli.runs import run_job
+
+        say(f"{job} on {chosen.source} -> {chosen.tree}")
+        report = runs() if runs else run_job(chosen, job)
     if report.refused:
         raise KnownFault(report.refused)
-    if report.canceled:
-        return True
-    took = (datetime.now(UTC) - begun).total_seconds()
+    if report.canceled:  # marked so in the UI, without a signal
+        say(cancelled())
+        raise typer.Exit(128 + SIGINT)
+    _told(chosen, job, report, took())
+
+
+def _told(chosen: Settings, job: str, report: RunReport, took: str) -> None:
+    """Say what came of a run, the reason of a failure first."""
+    from pipelines.cli.terminal import Status
+
     if not report.success:
         for failure in report.failures:
             typer.echo(f"{job} failed: {failure}", err=True)
@@ -156,14 +157,13 @@ def _run_to_its_end(chosen: Settings, job: str, runs: Callable[[Heard], RunRepor
         say(f"look at: {warning}")
     for line in report.look_at:
         say(f"data: {line}")
-    say(f"{job} done in {took:.1f} s: {report.revisions} restated values, {report.quarantined} rows in quarantine")
+    say(f"{job} done in {took}: {report.revisions} restated values, {report.quarantined} rows in quarantine")
     if job in ("nightly", "marts"):
         typer.echo(Status.of(chosen.tree).as_text())
-    return False
 
 
-def _past(chosen: Settings, last: date, heard: Heard) -> RunReport:
+def _past(chosen: Settings, last: date) -> RunReport:
     """The sessions from the as-of date of the chosen to `last`."""
     from pipelines.cli.runs import run_days
 
-    return run_days(chosen.model_copy(update={"as_of": None}), chosen.as_of or date.max, last, heard=heard)
+    return run_days(chosen.model_copy(update={"as_of": None}), chosen.as_of or date.max, last)

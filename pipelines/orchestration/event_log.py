@@ -8,6 +8,9 @@ check: measured, a quarter of a nightly's processor time. An engine that is kept
 statement once. `synchronous = NORMAL` is safe against corruption in WAL mode: a power cut may lose the last events of
 the log, never anything of the warehouse.
 
+A check's result is an event; that the step produced an output of the check's name is another, which says nothing more.
+There is one of them for every rule of every contract, a third of a night's events: they are not kept.
+
 Dagster documents the setting `event_log_storage` but has no public name for the class that stands there.
 """
 
@@ -25,6 +28,7 @@ import dagster as dg
 import sqlalchemy
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+_OF_THE_ASSET = "result"  # what Dagster calls the one output of an asset that is no check
 _BUSY_SECONDS = 60  # how long a write waits for another process's
 
 
@@ -65,6 +69,8 @@ class KeptEventLog(SqliteEventLogStorage):
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """As the stock class; then the run's file is touched, because readers watch it and not the log beside it."""
+        if _repeats_a_check(event):
+            return
         super().store_event(event)
         os.utime(self.path_for_shard(event.run_id))
 
@@ -95,6 +101,13 @@ class KeptEventLog(SqliteEventLogStorage):
             engine = _kept_engine(self.conn_string_for_shard(shard))
         self._kept[is_index] = _Kept(shard, _identity(path), engine)
         return engine
+
+
+def _repeats_a_check(event: dg.EventLogEntry) -> bool:
+    told = event.dagster_event
+    if told is None or not told.is_successful_output:
+        return False
+    return told.step_output_data.step_output_handle.output_name != _OF_THE_ASSET
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -36,6 +36,8 @@ class Night:
     failures: tuple[str, ...]
     quarantined: int
     step_seconds: Mapping[str, float]
+    runs_again: bool = False  # its process died, and the daemon starts it once more
+    first_try: tuple[str, ...] = ()  # why the run failed that this one repeats
 
     @property
     def seconds(self) -> float:
@@ -99,6 +101,8 @@ def _night(instance: dg.DagsterInstance, record: dg.RunRecord) -> Night:
         ended=ended,
         success=run.status == dg.DagsterRunStatus.SUCCESS,
         failures=report.failures,
+        runs_again=report.runs_again,
+        first_try=_first_try(instance, run),
         quarantined=report.quarantined,
         step_seconds={
             step.step_key.replace("__", "."): step.end_time - step.start_time
@@ -106,6 +110,11 @@ def _night(instance: dg.DagsterInstance, record: dg.RunRecord) -> Night:
             if step.start_time and step.end_time
         },
     )
+
+
+def _first_try(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, ...]:
+    first = instance.get_run_record_by_id(run.parent_run_id) if run.parent_run_id else None
+    return _report(instance, first.dagster_run, _moment(first.end_time)).failures if first else ()
 
 
 def _report(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime) -> RunReport:

@@ -1,7 +1,7 @@
-"""What the daemon looks after by itself: the length of Dagster's own history.
+"""What the daemon looks after by itself: the length of Dagster's own history, and runs that will never end.
 
-Here: the sensor. Not here: what is forgotten (pipelines.orchestration.retention), runs of dead processes, which run
-monitoring finds (pipelines.orchestration.run_launcher).
+Here: the sensors. Not here: what is forgotten (pipelines.orchestration.retention), how a dead run is known
+(pipelines.orchestration.run_processes).
 """
 
 from __future__ import annotations
@@ -9,20 +9,28 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import psutil
 
 from pipelines.orchestration.jobs import AS_OF
 from pipelines.orchestration.retention import forget_old_runs
+from pipelines.orchestration.run_processes import fail_dead_runs, fail_unborn_runs
 from pipelines.settings import Settings
 
-_EVERY_SECONDS = 6 * 3600
+_FORGETTING_SECONDS = 6 * 3600
+_LOOKING_SECONDS = 30
 
 
-def forgetting(settings: Settings) -> dg.SensorDefinition:
+def housekeeping(settings: Settings) -> list[dg.SensorDefinition]:
+    """On from the first start."""
+    return [_forgetting(settings), notice_dead_runs]
+
+
+def _forgetting(settings: Settings) -> dg.SensorDefinition:
     """Four times a day, whatever becomes of the nights."""
 
     @dg.sensor(
         name="forget_old_runs",
-        minimum_interval_seconds=_EVERY_SECONDS,
+        minimum_interval_seconds=_FORGETTING_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=f"Deletes runs older than RECOUPLE_KEEP_HISTORY_DAYS ({settings.keep_history_days:g}) with what "
         "they said; days of the past keep theirs.",
@@ -33,3 +41,16 @@ def forgetting(settings: Settings) -> dg.SensorDefinition:
         return dg.SkipReason(f"{forgotten} runs from before {before:%Y-%m-%d} are forgotten")
 
     return forget
+
+
+@dg.sensor(
+    minimum_interval_seconds=_LOOKING_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Marks runs failed whose process is gone, so that none waits behind them. Run monitoring does so where "
+    "it shares a machine with the runs, and knows none that was starting when the power failed.",
+)
+def notice_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Evaluated in the code server, which starts the runs and sees their processes."""
+    serving_since = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
+    marked = [*fail_dead_runs(context.instance), *fail_unborn_runs(context.instance, serving_since, datetime.now(UTC))]
+    return dg.SkipReason(f"marked failed: {', '.join(run.run_id for run in marked)}" if marked else "all runs live")

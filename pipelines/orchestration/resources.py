@@ -340,5 +340,5 @@ def chosen_days(tags: Mapping[str, str]) -> list[str]:
 
 def _tag(context: dg.InitResourceContext, source: str, as_of: str) -> None:
     if context.instance and context.run:
-        said = {"recouple/source": source, "recouple/as_of": as_of}
-        context.instance.add_run_tags(context.run.run_id, said | RunProcess.this().tags())
+        run_id, said = context.run.run_id, {"recouple/source": source, "recouple/as_of": as_of}
+        context.instance.add_run_tags(run_id, said | RunProcess.this(run_id).tags())

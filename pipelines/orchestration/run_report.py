@@ -17,6 +17,8 @@ from assets.framework.checks import BELIEVED
 from pipelines.orchestration.io_manager import LINES
 from pipelines.orchestration.refused_runs import REFUSED
 
+_ENDED = "Run execution process"  # how the code server's note of it begins
+
 
 @dataclass(frozen=True)
 class RunReport:
@@ -38,6 +40,7 @@ class RunReport:
     canceled: bool = False
     refused: str | None = None  # why it was not begun
     look_at: tuple[str, ...] = ()
+    runs_again: bool = False  # its process died, and the daemon starts it once more
 
 
 def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: datetime) -> RunReport:
@@ -63,6 +66,7 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         refused=run.tags.get(REFUSED),
         canceled=any(e.event_type == dg.DagsterEventType.PIPELINE_CANCELED for e in events),
         look_at=_lines(made),
+        runs_again=run.tags.get("dagster/will_retry") == "true",
     )
 
 
@@ -110,14 +114,16 @@ def _failures(events: Sequence[dg.DagsterEvent]) -> dict[str, str]:
 
 def _from_outside(events: Sequence[dg.DagsterEvent]) -> str | None:
     """What Dagster noted when the run's process ended before the run."""
-    noted = [str(e.message) for e in events if e.event_type == dg.DagsterEventType.ENGINE_EVENT and e.message]
-    return next((note for note in reversed(noted) if note.startswith("Run execution process")), None)
+    noted = [str(e.message).partition(_ENDED) for e in events if e.event_type == dg.DagsterEventType.ENGINE_EVENT]
+    return next((f"{_ENDED}{how}" for _, ended, how in reversed(noted) if ended), None)  # before it stands who noted it
 
 
 def _innermost(error: object) -> str:
     """The message of the first cause, without the exception's name and the frames."""
     while getattr(error, "cause", None) is not None:
         error = error.cause  # type: ignore[attr-defined]
+    if getattr(error, "cls_name", "") == dg.DagsterExecutionInterruptedError.__name__:  # says nothing more
+        return "interrupted, because what started the run was ended"
     name, _, message = str(getattr(error, "message", error)).strip().partition(": ")
     return message if message and " " not in name else f"{name}: {message}".rstrip(": ")
 

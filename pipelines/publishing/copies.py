@@ -1,12 +1,13 @@
 """Copies of a run that need no other file: one DuckDB file, or one CSV or XLSX file per mart.
 
-Here: making them, and writing them only over an earlier copy. Not here: the views that BI opens
-(pipelines.publishing.serving).
+Here: making them, and writing them only over an earlier copy; `python -m pipelines.publishing.copies FOLDER` makes the
+file of the run in a folder. Not here: the views that BI opens (pipelines.publishing.serving).
 """
 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -38,8 +39,14 @@ def kind_named(text: str) -> Kind:
 
 def write_database(folder: Path) -> Path:
     """The run's marts as tables with keys and comments, in one file inside its folder."""
-    target = Run(folder).database
-    building = folder / ".recouple-building.duckdb"
+    target, building = Run(folder).database, Run(folder).building
+    _fill(folder, building)
+    building.chmod(0o444)
+    building.replace(target)
+    return target
+
+
+def _fill(folder: Path, building: Path) -> None:
     building.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"attach {quoted(building)} as copy (storage_version '{STORAGE_VERSION}')")
@@ -48,9 +55,6 @@ def write_database(folder: Path) -> Path:
             _copy_table(connection, table, table.file(folder))
         connection.execute("commit")
         connection.execute("detach copy")
-    building.chmod(0o444)
-    building.replace(target)
-    return target
 
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, table: Served, file: Path) -> None:
@@ -81,9 +85,11 @@ def _export_database(folder: Path, target: Path) -> None:
         raise ExportError(f"{target} is a folder; name a file in it, such as {target / 'recouple.duckdb'}")
     if target.exists() and not _is_export(target):
         raise ExportError(f"{target} exists and is no earlier export; nothing was written. Name another file")
-    made = Run(folder).database if Run(folder).database.exists() else write_database(folder)
     copied = target.with_name(f".{target.name}-next")
-    shutil.copyfile(made, copied)
+    if Run(folder).database.exists():
+        shutil.copyfile(Run(folder).database, copied)
+    else:
+        _fill(folder, copied)
     copied.replace(target)
 
 
@@ -123,3 +129,7 @@ def _export_files(folder: Path, target: Path, kind: Kind) -> None:
 
 def _literally(path: Path) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+
+
+if __name__ == "__main__":
+    write_database(Path(sys.argv[1]))

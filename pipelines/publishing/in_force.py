@@ -240,8 +240,9 @@ def heal(tree: Path) -> list[str]:
 def clear_away(tree: Path) -> None:
     """What processes left that died while they wrote: nobody reads it, and under the lock nobody writes it."""
     marts = Tree(tree).marts
-    for path in (*marts.glob(".staging-*"), *marts.glob(".*-next"), *tree.glob(".*-next"), *tree.glob(".*-building*")):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    left = [*marts.glob(".staging-*"), *marts.glob(".*-next"), *tree.glob(".*-next"), *tree.glob(".*-building*")]
+    for path in (*left, *marts.glob("*/.*-building*")):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
 
 def _from_runs(tree: Path) -> list[InForce]:

@@ -32,7 +32,6 @@ from pipelines.home import Run, Tree, size_bytes
 from pipelines.published.contract import META_COMMENTS, contract_version
 from pipelines.publishing.archive import keep_brief
 from pipelines.publishing.content_hash import content_hash
-from pipelines.publishing.copies import write_database
 from pipelines.publishing.in_force import (
     changing,
     clear_away,
@@ -48,7 +47,7 @@ from pipelines.publishing.serving import serve
 from pipelines.publishing.shared import SharedRuns
 from pipelines.warehouse.store import Warehouse
 
-_BRIEF_SECONDS = 300
+_SECONDS = 300  # for what is made of a run in a process of its own
 
 
 class PublishingError(KnownFault):
@@ -145,8 +144,10 @@ class Publisher:
     def _write(self, mart: type[Mart], folder: Path) -> dict[str, str | int]:
         frame = self.warehouse.load(mart).sort(mart.key())
         path = Run(folder).mart(mart.table_name())
+        if not self.warehouse.has_laid_down(mart):
+            _must_keep(mart, frame, path)
         write_mart(mart, frame, path)
-        _validate(mart, path)
+        _must_hold(frame, path)
         return {"mart": mart.table_name(), "rows": frame.height, "content_hash": content_hash(frame, mart.key())}
 
 
@@ -184,38 +185,49 @@ def _attempted(after: Callable[[Path], object], folder: Path) -> str | None:
 
 def _extras(folder: Path) -> list[str]:
     """The brief and its copy in the archive, the marts in one file; what could not be done."""
-    with ThreadPoolExecutor(max_workers=1) as beside:  # the page has a process of its own, so both have a core
+    with ThreadPoolExecutor(max_workers=1) as beside:  # each has a process of its own, so both have a core
         copied = beside.submit(_attempted, _copy, folder)
         told = [*(_attempted(page, folder) for page in (_draw_brief, keep_brief)), copied.result()]
     return [fault for fault in told if fault]
 
 
 def _copy(folder: Path) -> None:
-    write_database(folder)
+    """Write the marts into one file. Raises PublishingError when that failed."""
+    _in_a_process("pipelines.publishing.copies", folder, f"the copy {Run(folder).database.name} could not be made")
 
 
 def _draw_brief(folder: Path) -> None:
-    """Write the brief in a process of its own: the drawing library takes 180 MB that the run would not get back.
+    """Write the brief. Raises PublishingError when it could not be drawn."""
+    _in_a_process("pipelines.brief", folder, "the brief could not be drawn")
 
-    Raises PublishingError when it could not be drawn.
-    """
-    command = [sys.executable, "-m", "pipelines.brief", str(folder)]
+
+def _in_a_process(module: str, folder: Path, fault: str) -> None:
+    """Let a module make something of a run's folder, where the memory it takes is given back: over 100 MB each."""
+    command = [sys.executable, "-m", module, str(folder)]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_BRIEF_SECONDS)
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=_SECONDS)
+        return
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip().splitlines()[-1] if error.stderr.strip() else f"exit code {error.returncode}"
-        raise PublishingError(f"the brief could not be drawn: {reason}; repeat it with `{' '.join(command)}`") from None
     except subprocess.TimeoutExpired:
-        raise PublishingError(
-            f"the brief took more than {_BRIEF_SECONDS} s; repeat it with `{' '.join(command)}`"
-        ) from None
+        reason = f"it took more than {_SECONDS} s"
+    raise PublishingError(f"{fault}: {reason}; repeat it with `{' '.join(command)}`")
 
 
-def _validate(mart: type[Mart], path: Path) -> None:
-    """Read the file back as a reader would and hold it to the contract once more."""
-    broken = hold_to_contract(mart, pl.read_parquet(path, glob=False)).broken
+def _must_keep(mart: type[Mart], frame: pl.DataFrame, path: Path) -> None:
+    """Hold the rows to the contract once more, whoever had the warehouse in hand since they were stored."""
+    broken = hold_to_contract(mart, frame).broken
     if not broken.is_empty():
         raise PublishingError(
-            f"{path.name}: {broken.height} rows break rule {broken['rule'][0]} after writing; "
-            f"the last good run stays served. Look at {path}"
+            f"{path.name} would hold {broken.height} rows that break rule {broken['rule'][0]}; "
+            f"the last good run stays served. The next run computes them anew"
+        )
+
+
+def _must_hold(frame: pl.DataFrame, path: Path) -> None:
+    """Read the file back as a reader would: it must hold the very rows that keep their contract."""
+    if not pl.read_parquet(path, glob=False).equals(frame):
+        raise PublishingError(
+            f"{path} does not hold the rows that were written into it; the last good run stays served. "
+            f"`recouple doctor` looks at the disk"
         )

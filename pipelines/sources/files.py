@@ -228,6 +228,8 @@ class FilesUpstream:
             raise UpstreamError(f"{path} lacks the column {', '.join(absent)}; it needs {', '.join(columns)}")
         frame = frame.with_columns(self._typed(path, frame[column], kind) for column, kind in columns.items())
         keyed = [column for column in key if column in frame.columns]
+        if keyed and frame.select(keyed).n_unique() == frame.height:
+            return frame  # comparing whole rows would take twice the frame's memory
         return frame.unique([*keyed, *(c for c in columns if c not in keyed)], keep="first", maintain_order=True)
 
     def _typed(self, path: Path, column: pl.Series, kind: pl.DataType | type[pl.DataType]) -> pl.Series:

@@ -15,6 +15,7 @@ Here: this rule as views. Not here: how revisions are told apart (pipelines.ware
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -32,11 +33,18 @@ _AS_OF = "getvariable('as_of')"
 def create_known_views(connection: duckdb.DuckDBPyConnection, history: str) -> None:
     """`known.X` for every raw table, and beside them what was fetched and restated when."""
     connection.execute("create schema if not exists known")
-    for contract in raw_tables():
-        _create_view(connection, contract.table_name(), known_rows(contract, history))
-    _create_view(connection, "fetches", exp.select("*").from_(_stored("fetches", "ops", history)))
-    _create_view(connection, "restatements", restated(history))
-    _create_view(connection, "doubts", doubted(history))
+    for statement in _views(tuple(raw_tables()), history):
+        connection.execute(statement)
+
+
+@cache
+def _views(tables: tuple[type[RawTable], ...], history: str) -> tuple[str, ...]:
+    """The statements that make the views; written once a process, because every day of the past needs them."""
+    queries = {contract.table_name(): known_rows(contract, history) for contract in tables}
+    queries["fetches"] = exp.select("*").from_(_stored("fetches", "ops", history))
+    queries["restatements"] = restated(history)
+    queries["doubts"] = doubted(history)
+    return tuple(_view(name, query) for name, query in queries.items())
 
 
 def known_rows(contract: type[RawTable], history: str, as_of: str = _AS_OF) -> exp.Query:
@@ -92,9 +100,9 @@ def doubted(history: str) -> exp.Query:
     return cast("exp.Query", query)
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, name: str, query: exp.Query) -> None:
+def _view(name: str, query: exp.Query) -> str:
     view = exp.Create(this=exp.table_(name, db="known", quoted=True), kind="VIEW", replace=True, expression=query)
-    connection.execute(view.sql("duckdb"))
+    return view.sql("duckdb")
 
 
 def _number(partition: list[exp.Column], *order: str) -> exp.Window:

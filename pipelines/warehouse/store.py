@@ -38,6 +38,7 @@ class Warehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, history: str) -> None:
         self._db = connection
         self._history = history  # the catalog that holds raw: this file's, or the home's for an as-of run
+        self._laid_down: dict[type[Table], pl.DataFrame] = {}
 
     # ------------------------------------------------------------------ reading
     def query(self, sql: str) -> pl.DataFrame:
@@ -47,6 +48,8 @@ class Warehouse:
 
     def load(self, contract: type[Table]) -> pl.DataFrame:
         """All rows of a derived table, columns in the contract's order."""
+        if contract in self._laid_down:
+            return self._laid_down[contract]
         columns = listed(contract.ordered_columns())
         return self.query(f"select {columns} from {table_name(contract)}")
 
@@ -121,9 +124,19 @@ class Warehouse:
             doubts.keep_broken(self._db, "quarantine.rows", contract.full_name(), rows.broken, run_id, None)
 
     def lay_down(self, contract: type[Table], rows: Rows) -> None:
-        """Make a derived table of a warehouse that ends with its run: nobody reads its comments or its quarantine."""
+        """Make a derived table of a warehouse that ends with its run: its rows are not copied, SQL reads them as is."""
         self._must_not_be_empty(contract, rows)
-        self._write(contract, rows)
+        frame = _in_order(contract, rows).with_columns(pl.col(pl.Enum).cast(pl.String))
+        self._laid_down[contract] = frame
+        self._db.register(contract.table_name(), frame.to_arrow())
+        self._db.execute(f'create schema if not exists "{contract.layer}"')
+        self._db.execute(
+            f'create or replace view {table_name(contract)} as select * from temp.main."{contract.table_name()}"'
+        )
+
+    def has_laid_down(self, contract: type[Table]) -> bool:
+        """The table's rows are those that this process held to the contract; nobody else had them in hand."""
+        return contract in self._laid_down
 
     @staticmethod
     def _must_not_be_empty(contract: type[Table], rows: Rows) -> None:
@@ -136,8 +149,7 @@ class Warehouse:
     def _write(self, contract: type[Table], rows: Rows) -> None:
         self._db.execute(f'create schema if not exists "{contract.layer}"')
         self._db.execute(f"create or replace table {table_name(contract)} ({column_definitions(contract)})")
-        # In the order of the key, so that sums of fractions over the table come out the same every time.
-        self._insert(table_name(contract), rows.good.sort(contract.key()) if contract.key() else rows.good)
+        self._insert(table_name(contract), _in_order(contract, rows))
 
     def append_revisions(
         self,
@@ -242,3 +254,8 @@ class Warehouse:
                 f"where answered_on is null and list_contains(?, series)",
                 [fetched_on, list(ids)],
             )
+
+
+def _in_order(contract: type[Table], rows: Rows) -> pl.DataFrame:
+    """In the order of the key, so that sums of fractions over the table come out the same every time."""
+    return rows.good.sort(contract.key()) if contract.key() else rows.good

@@ -8,14 +8,17 @@ small, benchmarks/cluster.py).
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ import polars as pl
 import psutil
 from ray.cluster_utils import Cluster
 
+from assets.framework.errors import KnownFault
 from assets.universe import Universe, Universes
 from pipelines.store.bucket import Bucket
 from pipelines.store.objects import Folder, Objects
@@ -37,6 +41,8 @@ UNIVERSE = Universe(id="all", name="All", members=NAMES, all_pairs=True, windows
 SESSIONS = [date(2020, 1, 1) + timedelta(days=n) for n in range(200)]
 RETURNS = simulate_universe(NAMES, len(SESSIONS), seed=14, mean_spell=120).returns
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "memory": 10**9, "include_dashboard": False}
+
+_GIVE_UP_SECONDS = 300
 
 SOON = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
 
@@ -66,6 +72,12 @@ class Machines:
         if busy:
             chance.choice(busy).kill()
             self.lost["worker"] += 1
+
+    @property
+    def head(self) -> int:
+        """The process that knows the cluster."""
+        (server,) = self._cluster.head_node.all_processes["gcs_server"]
+        return int(server.process.pid)
 
     def end(self) -> None:
         """All of it."""
@@ -106,11 +118,45 @@ def night(objects: Objects, engine: Engine) -> dict[str, bytes]:
     return {name: objects.read(name) or b"" for name in names}
 
 
-def main(nights: int, seed: int) -> dict[str, Any]:
-    """Nights on a cluster, each of which loses a worker and a node, beside one in this process."""
-    blocks.TILE = 6  # ten blocks of 276 pairs
+def struck(machines: Machines, url: str, victim: int | None, after_blocks: int) -> str:
+    """How a night ends, in a process of its own, that kills the victim, or itself, once so many blocks are done."""
+    said, told = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    arguments = (machines.address, url, victim, after_blocks, told)
+    driver = multiprocessing.get_context("spawn").Process(target=_driver, args=arguments)
+    driver.start()
+    told.close()
+    driver.join(_GIVE_UP_SECONDS)
+    if driver.is_alive():
+        driver.kill()
+        return "hangs"
+    try:
+        return str(said.recv())
+    except EOFError:  # it said nothing any more
+        return signal.Signals(-driver.exitcode).name if (driver.exitcode or 0) < 0 else f"exit code {driver.exitcode}"
+
+
+def _driver(address: str, url: str, victim: int | None, after_blocks: int, told: Connection) -> None:
+    _small_blocks()
+    strike = partial(os.kill, victim or os.getpid(), signal.SIGKILL)
+    try:
+        night(Bucket(url), Killing(RayCluster(address), {after_blocks: strike}))
+        told.send("right")
+    except KnownFault as fault:
+        told.send(f"sentence: {fault}")
+
+
+def _small_blocks() -> None:
+    """Ten blocks of 276 pairs, worth a cluster."""
+    blocks.TILE = 6
     states.WORTH_A_PROCESS = 0
-    chance, equal = random.Random(seed), []
+
+
+def main(nights: int, seed: int) -> dict[str, Any]:
+    """Nights on a cluster, each of which loses a worker and a node, beside one in this process; then nights whose own
+    process and whose cluster's head are killed, each followed by one that goes on from what is left.
+    """
+    _small_blocks()
+    chance, equal, ended, healed = random.Random(seed), [], {}, {}
     with tempfile.TemporaryDirectory() as folder, s3_server(Path(folder) / "s3") as server:
         os.environ.update(server.environment())
         local = night(Folder(Path(folder) / "local"), InThisProcess())
@@ -121,9 +167,16 @@ def main(nights: int, seed: int) -> dict[str, Any]:
                 losses = {chance.randrange(3): worker, 3 + chance.randrange(3): node}
                 engine = Killing(RayCluster(machines.address), losses)
                 equal.append(night(Bucket(f"s3://bucket/night-{number}"), engine) == local)
+            lost = machines.lost
+            for name, victim in (("driver", None), ("head", machines.head)):
+                ended[name] = struck(machines, f"s3://bucket/{name}", victim, after_blocks=chance.randrange(5))
+                if victim:
+                    machines.end()
+                    machines = Machines()
+                healed[name] = night(Bucket(f"s3://bucket/{name}"), RayCluster(machines.address)) == local
         finally:
             machines.end()
-    return {"blocks": len(local) // 2, "lost": machines.lost, "equal": equal}
+    return {"blocks": len(local) // 2, "lost": lost, "equal": equal, "ended": ended, "healed": healed}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 from filelock import FileLock
 from typer.testing import CliRunner, Result
@@ -150,22 +151,25 @@ def test_an_export_is_written_over_an_earlier_one_and_over_nothing_else(
         recouple("export", tmp_path / "no" / "copy.duckdb", catch_exceptions=False)
 
 
-@pytest.mark.parametrize(("kind", "times"), [("csv", 2), ("xlsx", 1)])  # the second replaces the first
+@pytest.mark.parametrize(("kind", "times"), [("csv", 2), ("xlsx", 2)])  # the second replaces the first
 def test_every_mart_is_exported_as_a_file(
     recouple: Command, settings: Settings, tmp_path: Path, kind: str, times: int
 ) -> None:
-    for _ in range(times):
-        assert recouple("export", tmp_path / "files", "--as", kind).exit_code == 0
     run = in_force.in_force(settings.home)
     assert run is not None
+    for mart in run.glob("*.parquet"):  # of every row, a spreadsheet takes a minute
+        pl.read_parquet(mart).head(500).write_parquet(mart)
+    for _ in range(times):
+        assert recouple("export", tmp_path / "files", "--as", kind).exit_code == 0
     assert {p.stem for p in (tmp_path / "files").glob(f"*.{kind}")} == {p.stem for p in run.glob("*.parquet")}
     with pytest.raises(KnownFault, match="neither empty nor an earlier export"):
         recouple("export", settings.home, "--as", kind, catch_exceptions=False)
 
 
 def test_a_backup_gives_back_what_was_there(settings: Settings, recouple: Command, tmp_path: Path) -> None:
+    (tmp_path / "backups" / ".recouple-20260101T000000Z").mkdir(parents=True)  # of one that was killed
     assert recouple("backup", tmp_path / "backups").exit_code == 0
-    (made,) = (tmp_path / "backups").iterdir()
+    (made,) = (path for path in (tmp_path / "backups").iterdir() if path.name != ".lock")
     said = recouple("restore", made, env={"RECOUPLE_HOME": str(tmp_path / "again")})
     assert (said.exit_code, "marts of" in said.output) == (0, True)
     assert in_force.in_force(tmp_path / "again").name == in_force.in_force(settings.home).name

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -20,6 +21,7 @@ import psutil
 
 ROOT = Path(__file__).parents[2]
 STARTING_SECONDS = 180
+_T = TypeVar("_T")
 
 
 @contextmanager
@@ -41,6 +43,14 @@ def served(
             yield f"http://127.0.0.1:{port}"
         finally:
             _end(server)
+
+
+def awaited(found: Callable[[], _T | None], seconds: float = float("inf")) -> _T:
+    """What is found as soon as it is there; nothing after so many seconds."""
+    until = time.monotonic() + seconds
+    while not (there := found()) and time.monotonic() < until:
+        time.sleep(0.2)
+    return there  # type: ignore[return-value]
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -344,6 +344,14 @@ def open_ledger(home: Path) -> Any:
     return closing(Ledger(home / "alerts.sqlite", 2))
 
 
+def test_a_night_that_dies_twice_is_one_message_which_says_that_it_is_run_again(house: House, chat: Receiver) -> None:
+    died = house.report(success=False, failures=("start: the run's process 7 is gone",), causes=("start",))
+    for again in (True, False):
+        tell(house.settings, replace(died, runs_again=again))
+    (text,) = chat.texts
+    assert "is gone. It is run again at once. Nothing has been published yet." in text
+
+
 def test_the_daemon_tells_of_runs_it_started(tmp_path: Path, chat: Receiver) -> None:
     settings = Settings(source="files", files=tmp_path / "none", home=tmp_path / "home", alert_urls=(chat.url,))
     job = build_defs(settings).resolve_job_def("nightly")

@@ -9,16 +9,23 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import dagster as dg
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pipelines.cli.installation import findings
 from pipelines.cli.runs import run_days
+from pipelines.orchestration.instance import open_instance
+from pipelines.orchestration.run_processes import RunProcess
+from pipelines.publishing.in_force import complete_runs, manifest_of
 from pipelines.settings import Settings
 from tests.conftest import succeed
 from tests.serving.dagster_ui import NIGHTLY_MS, Ui, hashes, launch, launch_backfill, newest_states, opened_page, served
+from tests.serving.programs import awaited
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +48,16 @@ def page(browser: Browser, ui: Ui) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def nightly(browser: Browser, ui: Ui) -> str:
-    """The address of a nightly that was launched by a click and ended well."""
+    """The address of a nightly that was launched by a click, died as it began, was run again and ended well."""
     opened = opened_page(browser)
     opened.goto(ui.launchpad("nightly"))
-    address = launch(opened)
+    launched = launch(opened).rpartition("/")[2]
+    with open_instance(ui.home) as instance:
+        computing = awaited(lambda: RunProcess.of(instance.get_runs(dg.RunsFilter(run_ids=[launched]))[0]))
+        psutil.Process(computing.pid).kill()
+        again = awaited(lambda: next((r for r in instance.get_runs() if r.parent_run_id == launched), None))
+    address = f"{ui.url}/runs/{again.run_id}"
+    opened.goto(address)
     expect(opened.get_by_text("Success", exact=True).first).to_be_visible(timeout=NIGHTLY_MS)
     look(opened, "nightly")
     opened.close()
@@ -123,6 +136,19 @@ def test_a_check_says_in_plain_words_what_it_looked_at_and_what_it_found(page: P
     expect(page.get_by_text("Every row keeps the rules of the table's contract").first).to_be_visible()
     expect(page.get_by_text("rows keep every rule").first).to_be_visible()
     look(page, "checks")
+
+
+@pytest.mark.usefixtures("nightly")
+def test_a_nightly_whose_process_died_is_run_again_and_published_once(ui: Ui) -> None:
+    with open_instance(ui.home) as instance:
+        again, died = instance.get_runs(dg.RunsFilter(job_name="nightly"))
+    assert (died.status, again.status) == (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS)
+    assert [manifest_of(run)["run_id"] for run in complete_runs(ui.home)] == [again.run_id]
+    told = next(
+        f for f in findings(Settings(source="sample", home=ui.home), datetime.now(UTC)) if f.name == "last night"
+    )
+    assert told.ok
+    assert re.search(r"at the second try: .*(is gone|signal 9)", told.detail)
 
 
 def test_a_symbol_that_is_none_is_refused_before_the_run(page: Page, ui: Ui) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import gzip
+import json
 import os
 import pwd
 import re
@@ -15,6 +16,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import jsonschema
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -25,14 +27,23 @@ from tests.upstream.loopback import Answer, Request, loopback
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+UNPACKED = ROOT / ".venv-clients" / "debian"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service")) + sorted((DEPLOY / "systemd").glob("*.timer"))
 
 
 def said_by(program: str, *arguments: object, cwd: Path = ROOT) -> str:
-    """What a program of the system says; the test is skipped where there is none."""
-    if shutil.which(program) is None:
-        pytest.skip(f"no {program} on the path")
-    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd)
+    """What a program of Debian says; the test is skipped where there is none."""
+    paths = [*(str(UNPACKED / folder) for folder in ("usr/sbin", "usr/bin")), os.environ["PATH"]]
+    found = shutil.which(program, path=os.pathsep.join(paths))
+    if found is None:
+        pytest.skip(f"no {program}: run `make servers`")
+    environment = dict(os.environ)
+    if Path(found).is_relative_to(UNPACKED):
+        libraries = UNPACKED.glob("usr/lib/*-linux-gnu*")
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(str(d) for here in libraries for d in (here, here / "systemd"))
+        environment["SYSTEMD_UNIT_PATH"] = f"{UNPACKED / 'lib/systemd/system'}:"
+    command = [found, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
@@ -72,8 +83,6 @@ def test_caddy_accepts_its_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nginx_asks_who_it_is_and_passes_the_ui_on(tmp_path: Path) -> None:
     """Debian's nginx with the recipe: only addresses, ports and files are those of this machine."""
-    if shutil.which("nginx") is None:
-        pytest.skip("no nginx on the path")
     key, certificate, people = (tmp_path / name for name in ("key.pem", "certificate.pem", "people"))
     subject = ["-subj", "/CN=recouple.example.com", "-keyout", key, "-out", certificate]
     said_by("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject)
@@ -96,12 +105,15 @@ def test_nginx_asks_who_it_is_and_passes_the_ui_on(tmp_path: Path) -> None:
         }.items():
             assert there in recipe
             recipe = recipe.replace(there, here)
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = " ".join(f"{kind}_temp_path {tmp_path / kind};" for kind in kinds)
         settings = tmp_path / "nginx.conf"
         settings.write_text(
             f"user {' '.join(own_names())}; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}\n"
-            f"http {{ access_log off; client_body_temp_path {tmp_path}/body; {recipe} }}\n"
+            f"http {{ access_log off; {temporary} {recipe} }}\n"
         )
-        said_by("nginx", "-c", settings, "-p", tmp_path)  # returns when it listens
+        run = ["-c", settings, "-p", tmp_path, "-e", tmp_path / "error.log"]
+        said_by("nginx", *run)  # returns when it listens
         try:
             address, trusted = f"https://127.0.0.1:{port}/runs", ssl.create_default_context(cafile=str(certificate))
             trusted.check_hostname = False
@@ -110,7 +122,7 @@ def test_nginx_asks_who_it_is_and_passes_the_ui_on(tmp_path: Path) -> None:
                 upgrading = {"Upgrade": "websocket", "Connection": "Upgrade"}
                 answer = browser.get(address, auth=("operator", "secret"), headers=upgrading)
         finally:
-            said_by("nginx", "-c", settings, "-p", tmp_path, "-s", "stop")
+            said_by("nginx", *run, "-s", "stop")
     assert (answer.status_code, answer.text, len(seen)) == (200, "the UI", 1)
     passed = {name.lower(): value for name, value in seen[0].headers.items()}
     assert (passed["x-forwarded-proto"], passed["upgrade"], passed["connection"]) == ("https", "websocket", "upgrade")
@@ -142,11 +154,15 @@ def test_logrotate_takes_its_recipe(tmp_path: Path) -> None:
     assert gzip.decompress((tmp_path / "daemon.log.1.gz").read_bytes()) == b"a line\n"
 
 
-def test_docker_compose_accepts_its_file(tmp_path: Path) -> None:
+def test_the_compose_file_keeps_to_docker_composes_own_schema() -> None:
+    schema = UNPACKED / "usr/lib/python3/dist-packages/compose/config/compose_spec.json"
+    if not schema.exists():
+        pytest.skip("no docker-compose: run `make servers`")
     compose = yaml.safe_load((DEPLOY / "container" / "compose.yaml").read_text())
     del compose["name"]  # in the specification since 2022; Debian's docker-compose is of 2021
-    (tmp_path / "compose.yaml").write_text(yaml.safe_dump(compose))
-    said_by("docker-compose", "--file", tmp_path / "compose.yaml", "config", "--quiet")
+    jsonschema.validate(compose, json.loads(schema.read_text()))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**compose, "service": {}}, json.loads(schema.read_text()))
 
 
 def test_compose_runs_one_daemon_and_keeps_secrets_in_files() -> None:
@@ -154,5 +170,9 @@ def test_compose_runs_one_daemon_and_keeps_secrets_in_files() -> None:
     services = compose["services"]
     assert services["daemon"]["deploy"]["replicas"] == 1
     assert set(compose["secrets"]) >= {name for service in services.values() for name in service.get("secrets", [])}
+    volumes = {volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", [])}
+    assert set(compose["volumes"]) == volumes
+    assert set(services) >= {name for service in services.values() for name in service.get("depends_on", [])}
+    assert services["code"]["hostname"]  # so that after it was made anew it knows the runs that died with the old one
     assert all("file" in secret for secret in compose["secrets"].values())
     assert services["webserver"]["ports"] == ["127.0.0.1:3000:3000"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.home import Run
 from pipelines.publishing import in_force, serving
 from tests.serving import world
 
@@ -176,6 +177,7 @@ def test_what_killed_runs_left_is_removed(home: Path) -> None:
     (home / "marts" / ".staging-2025-12-12_x").mkdir()
     (home / "marts" / ".published.csv-next").write_text("half")
     (home / ".serving-building.duckdb").write_text("half")
+    Run((home / "marts" / "current").resolve()).building.write_text("half")
     mend(home)
     left = [path.name for path in (*home.rglob(".*"),) if path.name not in {".lock", ".serving-views"}]
     assert left == []

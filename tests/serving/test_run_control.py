@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from pipelines.orchestration.instance import open_instance
-from pipelines.orchestration.run_processes import RunProcess, death, fail_dead_runs
+from pipelines.orchestration.run_processes import RunProcess, death, fail_dead_runs, fail_unborn_runs
 
 ROOT = Path(__file__).parents[2]
 RECOUPLE = Path(sys.executable).with_name("recouple")
@@ -54,6 +55,22 @@ def test_a_signal_cancels_the_run_and_ends_in_one_sentence(tmp_path: Path, sent:
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
 
 
+def hears(pid: int) -> bool:
+    """Whether a process has begun to hear signals itself."""
+    blocked = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigBlk"))
+    return bool(int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("command", ["nightly", "dev", "explore", "status"])
+def test_a_signal_while_libraries_are_loaded_ends_any_command_in_one_sentence(tmp_path: Path, command: str) -> None:
+    with started(tmp_path, command) as process:
+        while not hears(process.pid):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=ENOUGH_S)
+    assert (process.returncode, said) == (130, "recouple: cancelled by SIGINT\n")
+
+
 def test_a_killed_nightly_gives_its_place_to_the_next_run(tmp_path: Path) -> None:
     with started(tmp_path, "nightly") as nightly:
         until(nightly, "core.symbols")
@@ -69,20 +86,45 @@ def test_a_killed_nightly_gives_its_place_to_the_next_run(tmp_path: Path) -> Non
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
 
 
+def run_of(process: RunProcess) -> dg.DagsterRun:
+    """The run `a`, which carries the process in its tags."""
+    return dg.DagsterRun(job_name="nightly", run_id="a", tags=process.tags())
+
+
 def test_a_run_whose_process_lives_is_left_alone() -> None:
-    run = dg.DagsterRun(job_name="nightly", tags=RunProcess.this().tags())
-    assert death(run, None) is None
+    assert death(run_of(RunProcess.this("a")), None) is None
 
 
 def test_a_process_of_the_same_number_is_not_the_runs() -> None:
-    mine = RunProcess.this()
-    before = RunProcess(mine.host, mine.pid, mine.begun - 3600)
-    assert "is gone" in (death(dg.DagsterRun(job_name="nightly", tags=before.tags()), None) or "")
+    mine = RunProcess.this("a")
+    before = RunProcess(mine.host, mine.pid, mine.begun - 3600, "a")
+    assert "is gone" in (death(run_of(before), None) or "")
+
+
+def test_a_run_that_repeats_a_dead_one_is_not_taken_for_it() -> None:
+    mine = RunProcess.this("a")
+    repeated = run_of(RunProcess(mine.host, mine.pid, mine.begun - 3600, "the dead one"))
+    assert death(repeated, datetime.now(UTC)) is None
+
+
+def test_a_run_that_was_starting_when_the_power_failed_is_given_up_within_two_minutes(tmp_path: Path) -> None:
+    with open_instance(tmp_path) as instance:
+        run = instance.create_run_for_job(as_of_nothing, status=dg.DagsterRunStatus.STARTING)
+        launched = datetime.now(UTC)
+        booted, later = launched + timedelta(seconds=20), launched + timedelta(seconds=100)
+        assert fail_unborn_runs(instance, launched - timedelta(days=1), later) == []  # what starts it is there
+        assert fail_unborn_runs(instance, booted, booted) == []
+        assert [found.run_id for found in fail_unborn_runs(instance, booted, later)] == [run.run_id]
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+
+
+@dg.job
+def as_of_nothing() -> None:
+    """A job that is never begun."""
 
 
 def test_what_runs_on_another_machine_is_not_judged() -> None:
-    elsewhere = RunProcess("elsewhere", 1, 0.0)
-    assert death(dg.DagsterRun(job_name="nightly", tags=elsewhere.tags()), None) is None
+    assert death(run_of(RunProcess("elsewhere", 1, 0.0, "a")), None) is None
 
 
 def test_a_taken_port_ends_dev_with_one_sentence(tmp_path: Path) -> None:
