@@ -75,7 +75,7 @@ warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
     pool=POOL,
     description=(
         "Every mart as it could have been computed at the end of a session, in a tree of its own: "
-        "RECOUPLE_HOME/as_of/<day>. Computed from the raw history as it is stored; nothing live is touched. "
+        "`RECOUPLE_HOME/as_of/<day>`. Computed from the raw history as it is stored; nothing live is touched. "
         "A day counts as done as soon as it is published, so a range that was interrupted goes on where it ended."
     ),
 )

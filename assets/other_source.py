@@ -29,7 +29,7 @@ class AsksOtherSource(Protocol):
     tags={"subject": "other_source", "layer": "published"},
     description=(
         "Fetches, computes and publishes from another source (the simulated market, a folder of files) in a home of "
-        "its own, RECOUPLE_HOME/<source>. Nothing live is touched."
+        "its own, `RECOUPLE_HOME/<source>`. Nothing live is touched."
     ),
 )
 def other_source_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:

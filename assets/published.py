@@ -4,6 +4,7 @@ Here: the asset that publishes once all marts hold. Not here: how a run is writt
 (pipelines.publishing.publish).
 """
 
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import dagster as dg
@@ -16,8 +17,11 @@ from assets.framework.table import asset_key
 class PublishesRuns(Protocol):
     """Writes all marts as one versioned folder and makes it the current one."""
 
-    def publish(self, run_id: str) -> dict[str, Any]:
-        """Publish; returns what a person wants to know of it: folder, picture, as-of date, rows per mart."""
+    def publish(self, run_id: str, attempts: Collection[str] = ()) -> dict[str, Any]:
+        """Publish; returns what a person wants to know of it: folder, picture, as-of date, rows per mart.
+
+        attempts: runs that this one takes up where they ended; what one of them has published is not published again.
+        """
 
 
 @dg.asset(
@@ -37,5 +41,7 @@ class PublishesRuns(Protocol):
 )
 def published_run(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Publish the marts of this run."""
+    run = context.run
+    attempts = {attempt for attempt in (run.parent_run_id, run.root_run_id) if attempt}
     with in_one_sentence():
-        return dg.MaterializeResult(metadata=context.resources.publisher.publish(context.run.run_id))
+        return dg.MaterializeResult(metadata=context.resources.publisher.publish(run.run_id, attempts))

@@ -14,8 +14,8 @@ from benchmarks.figures import CONSOLE, Figure
 
 OUTPUT = Path(__file__).with_name("latest.json")
 _NOT_BENCHMARKS = {
-    *("__main__", "backfill", "dead_runs", "figures", "known_markets", "known_truth", "plain_nightly", "processes"),
-    *("regime_peers", "struck_nights"),
+    *("__main__", "backfill", "clicks", "dead_runs", "figures", "known_markets", "known_truth", "plain_nightly"),
+    *("processes", "regime_peers", "struck_nights"),
 }
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 _SCAFFOLDED = Path(__file__).with_name("defs")
+_DEFINES_NOTHING = {"environment"}  # read by dg alone; loading it would take a tenth of a second
 
 
 def _loaded() -> dg.Definitions:
@@ -32,7 +33,7 @@ def _defs() -> dg.Definitions:
     from pipelines.settings import Settings
 
     built = build_defs(Settings.from_env(os.environ).model_copy(update={"as_of": None}))
-    if any(path.name != "__init__.py" for path in _SCAFFOLDED.glob("[!_]*")):
+    if {path.name for path in _SCAFFOLDED.glob("[!_]*")} - _DEFINES_NOTHING:
         return dg.Definitions.merge(built, dg.load_from_defs_folder(path_within_project=_SCAFFOLDED))
     return built
 

@@ -40,7 +40,7 @@ def _stored() -> dict[str, Origins]:
 
 
 def of_table(contract: type[Table]) -> dg.TableColumnLineage:
-    """A table's column lineage as Dagster shows it."""
+    """A table's column lineage as Dagster keeps it; only its paid UI draws it."""
     origins = _stored().get(contract.table_name(), {})
     return dg.TableColumnLineage(
         {
@@ -51,6 +51,14 @@ def of_table(contract: type[Table]) -> dg.TableColumnLineage:
             for column, found in origins.items()
         }
     )
+
+
+def told(contract: type[Table]) -> dict[str, dg.MarkdownMetadataValue]:
+    """The same to read on the table's page; nothing for a table that is made from no other."""
+    origins = _stored().get(contract.table_name(), {})
+    lines = [f"| {column} | {', '.join(found)} |" for column, found in origins.items()]
+    listed = "\n".join(("| column | is made from |", "| --- | --- |", *lines))
+    return {"columns are made from": dg.MarkdownMetadataValue(listed)} if lines else {}
 
 
 def written(sql: Mapping[str, str], functions: Mapping[str, object], reads: Mapping[str, set[str]]) -> str:

@@ -255,6 +255,7 @@ def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dic
         "metadata": {
             "dagster/column_schema": _column_schema(contract),
             "dagster/column_lineage": lineage.of_table(contract),
+            **lineage.told(contract),
             "dagster/table_name": contract.full_name(),
             "contract": f"{contract.__name__} in {Place.of(contract)}",
             "made by": str(made_by),

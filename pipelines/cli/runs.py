@@ -21,7 +21,7 @@ from pipelines.cli.interruption import settling
 from pipelines.cli.progress import progress_logger, source_progress
 from pipelines.home import Home
 from pipelines.orchestration.instance import open_instance
-from pipelines.orchestration.jobs import AS_OF, NOT_AGAIN
+from pipelines.orchestration.jobs import AS_OF, IN_THE_UI, NOT_AGAIN
 from pipelines.orchestration.retention import forget_old_runs
 from pipelines.orchestration.run_processes import RunProcess, fail_dead_runs
 from pipelines.orchestration.run_report import RunReport, events_of, report_of
@@ -88,7 +88,7 @@ def _run(
                 instance=instance,
                 raise_on_error=False,
                 run_config={"loggers": {"console": {}}, **asked},
-                tags={**tags, **NOT_AGAIN, **RunProcess.this(run_id).tags()},
+                tags={**tags, **IN_THE_UI, **NOT_AGAIN, **RunProcess.this(run_id).tags()},
                 run_id=run_id,
             )
         forget_old_runs(instance, datetime.now(UTC) - timedelta(days=settings.keep_history_days), lasting_job=AS_OF)

@@ -52,3 +52,7 @@ other_source = dg.define_asset_job(
 )
 
 JOBS = [nightly, ingest, marts, as_of, other_source]
+
+# A job's page lists the runs that say of which code location they are. Dagster says so for the daemon's, not for those
+# of a terminal, which carry the same tag by this.
+IN_THE_UI = {".dagster/repository": "__repository__@recouple"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
@@ -95,9 +95,9 @@ class PublisherWithCard:
 
     publisher: PublishesRuns
 
-    def publish(self, run_id: str) -> dict[str, Any]:
+    def publish(self, run_id: str, attempts: Collection[str] = ()) -> dict[str, Any]:
         """Publish; returns what a person wants to know of it."""
-        told = self.publisher.publish(run_id)
+        told = self.publisher.publish(run_id, attempts)
         card = Run(Path(told["folder"])).card
         return told | ({"card": embedded(card.read_bytes(), "The brief in one picture")} if card.exists() else {})
 

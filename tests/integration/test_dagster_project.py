@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 import tomllib
 from datetime import datetime
 from graphlib import TopologicalSorter
@@ -21,7 +17,7 @@ from assets.framework import lineage
 from assets.framework.contract import Mart
 from pipelines.build import build_defs, column_lineage
 from pipelines.orchestration.instance import open_instance
-from pipelines.orchestration.jobs import JOBS
+from pipelines.orchestration.jobs import IN_THE_UI, JOBS
 from pipelines.orchestration.schedules import nightly_schedule
 from pipelines.settings import Settings
 
@@ -73,7 +69,10 @@ def test_every_asset_says_whose_it_is_how_new_it_should_be_and_where_it_lies(spe
 def test_columns_say_what_they_are_made_from(specs: dict[str, dg.AssetSpec]) -> None:
     told, promised = 0, 0
     for mart in MARTS:
-        lineage = specs[mart.table_name()].metadata["dagster/column_lineage"].deps_by_column
+        metadata = specs[mart.table_name()].metadata
+        lineage = metadata["dagster/column_lineage"].deps_by_column
+        readable = metadata["columns are made from"].value if lineage else ""
+        assert all(f"| {column} | " in readable for column in lineage)
         own = [column for column in mart.column_names() if column not in Mart.column_names()]
         promised += len(own)
         told += sum(bool(lineage.get(column)) for column in own)
@@ -173,36 +172,12 @@ def test_the_location_has_one_name_everywhere() -> None:
     workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["dg"]["project"]
     assert workspace["load_from"][0]["python_module"]["location_name"] == project["code_location_name"]
+    assert IN_THE_UI[".dagster/repository"].endswith(f"@{project['code_location_name']}")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["dg", "check", "defs"],
-        ["dg", "check", "yaml"],
-        ["dg", "check", "toml"],
-        ["dg", "list", "component-tree"],
-        ["dagster", "definitions", "validate", "-w", "workspace.yaml"],
-    ],
-    ids=" ".join,
-)
-def test_dagsters_own_commands_take_the_project(command: list[str], tmp_path: Path) -> None:
-    program = Path(sys.executable).with_name(command[0])
-    environment = {**os.environ, "RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(tmp_path)}
-    done = subprocess.run(
-        [program, *command[1:]], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_what_dg_scaffolds_lies_where_the_definitions_look_for_it(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
-    command = [Path(sys.executable).with_name("dg"), "scaffold", "defs", "dagster.asset", "my_mart.py"]
-    subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=True, capture_output=True
-    )
-    assert "@dg.asset" in (tmp_path / "pipelines" / "defs" / "my_mart.py").read_text()
+def test_the_page_of_a_job_lists_its_runs_at_a_terminal(sample_home: Settings) -> None:
+    with open_instance(sample_home.home) as instance:
+        assert instance.get_runs(dg.RunsFilter(job_name="nightly", tags=IN_THE_UI))
 
 
 def test_every_table_of_a_nightly_tells_numbers_to_plot(sample_home: Settings, defs: dg.Definitions) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -218,3 +219,12 @@ def test_a_copied_home_is_told_to_show_another(published: Path, tmp_path: Path) 
     folder = in_force.in_force(tmp_path / "copy")
     assert folder is not None
     assert "another folder" in str(serving.outdated(folder, simulated=False))
+
+
+def test_a_run_taken_up_again_publishes_only_what_its_attempt_has_not(home: Path) -> None:
+    before = in_force.history(home)
+    world.publish(home, "third", attempts={"second"})
+    assert in_force.history(home) == before
+    world.publish(home, "fourth", attempts={"first"})  # which is no longer in force
+    world.publish(home, "fifth", attempts={"fourth"}, as_of=world.AS_OF + timedelta(days=1))  # its rows are others
+    assert [entry.run.split("_")[-1].split(".")[0] for entry in in_force.history(home)][-2:] == ["fourth", "fifth"]

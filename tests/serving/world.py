@@ -7,7 +7,7 @@ Not here: anything that computes marts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -165,6 +165,7 @@ def publish(
     simulated: bool = False,
     keep: timedelta = KEEP,
     shared: SharedRuns | None = None,
+    attempts: Collection[str] = (),
 ) -> dict[str, Any]:
     """Publish one run of this world under `tree`."""
     made = frames(as_of, simulated=simulated)
@@ -179,7 +180,7 @@ def publish(
         keep=keep,
         clock=lambda: datetime.now(UTC),
         shared=shared,
-    ).publish(run_id)
+    ).publish(run_id, attempts)
 
 
 def _no_rows(name: str) -> pl.DataFrame:
