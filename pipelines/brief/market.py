@@ -10,11 +10,12 @@ import polars as pl
 
 from pipelines.brief.charts import Band, Bar, Picture, PlottedLine, Span, lines, timeline
 from pipelines.brief.content import HISTORY, Content, NothingToShow, month_ends, table
-from pipelines.published.lag import far_below
+from pipelines.published.lag import FAR_BELOW
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
 from pipelines.published.reading import WINDOW
 from pipelines.published.words import day, number, percent, plural, signed, signed_percent
+from quant.divergence import FAR_BELOW_RECORD
 
 _ROW = 60  # height of a row of bars
 REGIMES = {"coupled": Ink.COUPLED, "decoupled": Ink.DECOUPLED, "inverse": Ink.INVERSE}
@@ -72,13 +73,12 @@ def drawdowns(marts: Marts) -> Content:
     """How far each stands below its own record close."""
     both = _both(marts, "drawdown")
     last = both.row(-1, named=True)
-    level = far_below(marts.states(marts.pair.asset).row(-1, named=True))
     said = (
         f"On {day(last['session'])} {marts.pair.asset_name} stood {percent(last[marts.pair.asset])} from its record "
         f"close, the {marts.pair.benchmark_name} {percent(last[marts.pair.benchmark])}. The dotted line is "
-        f"{percent(level, 0)} below."
+        f"{FAR_BELOW} below."
     )
-    drawing = lines(_two(marts, both), format=".0%", levels=[-level])
+    drawing = lines(_two(marts, both), format=".0%", levels=[-FAR_BELOW_RECORD])
     return Content(
         (said,),
         (Picture(drawing, f"Distance of both from their record closes. {said}"),),
@@ -160,7 +160,9 @@ def divergences(marts: Marts) -> Content:
         .collect()
     )
     if rows.is_empty():
-        raise NothingToShow("There has been none: neither set records while the other stood 20% or more below its own.")
+        raise NothingToShow(
+            f"There has been none: neither set records with the other {FAR_BELOW} or more below its own."
+        )
     ended = rows.filter(pl.col("outcome") != "open")
     recovered = ended.filter(pl.col("outcome") == "follower_recovered").height
     said = (

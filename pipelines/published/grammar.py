@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
+from quant.divergence import FAR_BELOW_RECORD
+
 Values = Mapping[str, Any]
 
 
@@ -46,6 +48,7 @@ _MEASURED = (
     "{correlation.ci95_high:bound}"
 )
 _LABEL = "{regime.p:sure} {regime.regime:word} ({regime.p:chance}[?, {regime.rival:word} {regime.p_rival:chance}?]"
+_FAR = f"{FAR_BELOW_RECORD:.0%}"
 _COVER = "The interval, which holds the true correlation in 95 of 100 cases, "
 
 HEADLINE = (
@@ -84,12 +87,13 @@ GRAMMAR: Mapping[str, tuple[Said, ...]] = {
     "Records": (
         Said(
             "Since {lag.start_session:since} {lag.leader:name} has set {lag.leader_record_closes:number} record close[?s?] "
-            "while {lag.follower:name} stood 20% or more below its own. This lag has lasted {lag.sessions:number} "
+            f"while {{lag.follower:name}} stood {_FAR} or more below its own. "
+            "This lag has lasted {lag.sessions:number} "
             "session[?s?] by {lag.session:date}.",
             lambda v: v["lag.open"],
         ),
         Said(
-            "Neither sets records while the other stands 20% or more below its own: no lag is open.",
+            f"Neither sets records while the other stands {_FAR} or more below its own: no lag is open.",
             lambda v: not v["lag.open"],
         ),
         Said(
@@ -289,7 +293,7 @@ WOULD_CHANGE = (
         lambda v: v["lag.open"],
     ),
     Said(
-        "One of the two sets a record close while the other stands 20% or more below its own: a lag begins. "
+        f"One of the two sets a record close while the other stands {_FAR} or more below its own: a lag begins. "
         "{asset.symbol:name} stood {asset.drawdown:percent} from its record on {asset.session:date}, {benchmark.symbol:name} "
         "{benchmark.drawdown:percent} on {benchmark.session:date}.",
         lambda v: not v["lag.open"],
