@@ -14,7 +14,7 @@ from pipelines.published.lag import FAR_BELOW
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
 from pipelines.published.reading import WINDOW
-from pipelines.published.words import day, number, percent, plural, signed, signed_percent
+from pipelines.published.words import bound, day, number, percent, plural, signed, signed_percent
 from quant.divergence import FAR_BELOW_RECORD
 
 _ROW = 60  # height of a row of bars
@@ -74,8 +74,8 @@ def drawdowns(marts: Marts) -> Content:
     both = _both(marts, "drawdown")
     last = both.row(-1, named=True)
     said = (
-        f"On {day(last['session'])} {marts.pair.asset_name} stood {percent(last[marts.pair.asset])} from its record "
-        f"close, the {marts.pair.benchmark_name} {percent(last[marts.pair.benchmark])}. The dotted line is "
+        f"On {day(last['session'])} {marts.pair.asset_name} stood {percent(-last[marts.pair.asset])} below its record "
+        f"close, the {marts.pair.benchmark_name} {percent(-last[marts.pair.benchmark])}. The dotted line is "
         f"{FAR_BELOW} below."
     )
     drawing = lines(_two(marts, both), format=".0%", levels=[-FAR_BELOW_RECORD])
@@ -98,7 +98,7 @@ def correlation(marts: Marts) -> Content:
     last = rows.row(-1, named=True)
     said = (
         f"{WINDOW}-session correlation of daily returns: {last['correlation']:.2f}, 95% interval "
-        f"{_two_digits(last['ci95_low'])} to {_two_digits(last['ci95_high'])}. Where the band holds zero, the data "
+        f"{_end(last['ci95_low'])} to {_end(last['ci95_high'])}. Where the band holds zero, the data "
         f"cannot tell a link from none. It says nothing about who is ahead."
     )
     line = PlottedLine("correlation", rows["session"], rows["correlation"], Ink.THIRD)
@@ -113,8 +113,8 @@ def correlation(marts: Marts) -> Content:
             {
                 "session": ("Session", day),
                 "correlation": ("Correlation", _two_digits),
-                "ci95_low": ("95% from", _two_digits),
-                "ci95_high": ("95% to", _two_digits),
+                "ci95_low": ("95% from", _end),
+                "ci95_high": ("95% to", _end),
             },
         ),
     )
@@ -219,6 +219,10 @@ def _two(marts: Marts, frame: pl.DataFrame) -> list[PlottedLine]:
         PlottedLine(pair.benchmark_name, frame["session"], frame[pair.benchmark], Ink.BENCHMARK),
         PlottedLine(pair.asset_name, frame["session"], frame[pair.asset], Ink.ASSET),
     ]
+
+
+def _end(value: float | None) -> str:
+    return "–" if value is None else bound(value)
 
 
 def _two_digits(value: float | None) -> str:

@@ -6,7 +6,7 @@ that the brief shows in the same way (pipelines.brief), the page (explorer.app).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -191,16 +191,9 @@ def _breakouts(view: View) -> Content:
 
 def _signal(view: View) -> Content:
     """The forecast, and what its earlier forecasts were worth by then."""
-    made = evidence.signal(view.marts)
+    made = evidence.signal(view.marts, scored=None)
     newest = view.facts.signal
-    scored = tuple(_scorecard(view)) if view.marts.has("signal_scorecard") else ()
-    return Content((*made.text, *((verdict(newest),) if newest else ()), *scored), made.pictures, made.table)
-
-
-def _scorecard(view: View) -> Iterator[str]:
-    card = view.marts.scan("signal_scorecard").filter(pl.col("model") == "signal").sort("horizon_sessions").collect()
-    for row in card.iter_rows(named=True):
-        yield f"{row['horizon_sessions']} sessions, {row['forecasts']:,} forecasts scored: {row['reading']}"
+    return Content((*made.text, *((verdict(newest),) if newest else ())), made.pictures, made.table)
 
 
 def _quality(view: View) -> Content:

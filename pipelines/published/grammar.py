@@ -165,6 +165,7 @@ GRAMMAR: Mapping[str, tuple[Said, ...]] = {
             Kind.INTERVAL,
         ),
         Said("Regime: coupled means a correlation of +0.30 or more, inverse -0.15 or less, decoupled between."),
+        Said("On simulated markets such labels were right about as often as their chance says, or more often."),
         Said("This says nothing about who is ahead."),
         Said(
             "There are too few sessions yet to judge how daily returns move together on {as_of:date}.",
@@ -201,7 +202,8 @@ GRAMMAR: Mapping[str, tuple[Said, ...]] = {
             "At the end of 63 sessions: {signal.probability_catch_up:chance} by the model, "
             "{signal.probability_random_walk:chance} by a random walk, that is by the size of the gap alone, and "
             "{signal.reference_rate:percent} of {signal.reference_days:number} earlier days with {signal.follower:name} behind "
-            "by between half and twice as much ({signal.reference_independent:number} of them further apart than the horizon)."
+            "by between half and twice as much, which is history and no chance ({signal.reference_independent:number} of "
+            "them further apart than the horizon)."
         ),
         Said(
             "At the end of 63 sessions: {signal.probability_catch_up:chance} by the model, "
