@@ -1,4 +1,4 @@
-"""The explorer in a real browser through whole nightlies: what goes wrong while runs come in force, how long it takes.
+"""The explorer in a real browser through a whole nightly: what goes wrong while a run comes in force, how long it takes.
 
 Here: errors, of which there may be none, and the time to an answer. Not here: the same in small, without a browser
 (tests/serving/test_explorer.py), readers of the serving database (benchmarks.serving).
@@ -25,7 +25,6 @@ from pipelines.settings import Settings
 from tests.serving.browsing import browsing, chromium
 from tests.serving.programs import served
 
-NIGHTS = 2
 PATHS = (
     "/",
     "/?asset=BTC-USD&benchmark=%5EGSPC",
@@ -41,29 +40,33 @@ def run() -> list[Figure]:
     program = chromium()
     if program is None:
         return []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        settings = Settings(source="files" if HISTORY.is_dir() else "sample", files=HISTORY, home=folder / "home")
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(source="files" if HISTORY.is_dir() else "sample", files=HISTORY, home=Path(folder) / "home")
         run_job(settings, "nightly")
-        with served("explore", settings.home, folder / "log", answers="/query") as url, browsing(program) as browser:
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            said: list[str] = []
-            page.on("console", lambda message: said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            page.on("response", lambda answer: None if answer.ok else said.append(f"{answer.status} {answer.url}"))
-            seconds = [each for _ in range(NIGHTS) for each in _through_a_night(page, url, settings)]
-        said += [line for line in (folder / "log").read_text().splitlines() if "Traceback" in line]
+        return through_a_night(program, settings, Path(folder) / "log")
+
+
+def through_a_night(program: str, settings: Settings, log: Path) -> list[Figure]:
+    """Look at a home that holds a run while the next one is made and put in force."""
+    said: list[str] = []
+    with served("explore", settings.home, log, answers="/query") as url, browsing(program) as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("response", lambda answer: None if answer.ok else said.append(f"{answer.status} {answer.url}"))
+        seconds = list(_until_it_ends(page, url, settings))
+    said += [line for line in log.read_text().splitlines() if "Traceback" in line]
     for line in said:
         CONSOLE.print(line)
     answered, drawn = (float(np.quantile(times, 0.95)) for times in zip(*seconds, strict=True))
     return [
-        compared(f"explorer through {NIGHTS} nightlies: errors", len(said), "errors", "pages", len(seconds)),
-        compared("explorer through nightlies: page answered, 95th percentile", answered, "s", "bound", 2.0),
-        compared("explorer through nightlies: charts drawn, 95th percentile", drawn, "s", "bound", 5.0),
+        compared("explorer through a nightly: errors", len(said), "errors", "pages", len(seconds)),
+        compared("explorer through a nightly: page answered, 95th percentile", answered, "s", "bound", 2.0),
+        compared("explorer through a nightly: charts drawn, 95th percentile", drawn, "s", "bound", 5.0),
     ]
 
 
-def _through_a_night(page: Page, url: str, settings: Settings) -> Iterator[tuple[float, float]]:
+def _until_it_ends(page: Page, url: str, settings: Settings) -> Iterator[tuple[float, float]]:
     """Seconds to the answer and to the last chart of every page, for as long as a nightly runs and once after it."""
     chosen = {"RECOUPLE_SOURCE": settings.source, "RECOUPLE_FILES": str(HISTORY), "RECOUPLE_HOME": str(settings.home)}
     program = Path(sys.executable).with_name("recouple")

@@ -17,8 +17,9 @@ from pipelines.published.facts import HORIZON
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
 from pipelines.published.trust import trust
-from pipelines.published.words import day, number, percent, signed_percent
+from pipelines.published.words import day, number, percent, plural, signed_percent
 
+_INTERVALS = 200  # height of a picture of which there are two
 _VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "not_shown": "not shown", "unknown": "unknown"}
 
 
@@ -41,14 +42,18 @@ def breakouts(marts: Marts) -> Content:
             f"After {words.condition(str(condition))}: {pair.asset_name} gained in "
             f"{percent(longest['hit_rate'], 0)} of cases over "
             f"{longest['horizon_sessions']} sessions; any day: {percent(longest['baseline_hit_rate'], 0)} "
-            f"({longest['events']} events, {number(longest['independent_events'])} of them independent). "
+            f"({plural(longest['events'], 'event')}, {number(longest['independent_events'])} of them independent). "
             f"{_by_chance(own)}"
         )
         if drawn and len(pictures) < 2:
             description = f"Hit rate per horizon with its interval, the base rate as a bar. {said[-1]}"
-            pictures.append(Picture(intervals(drawn), description))
+            pictures.append(Picture(intervals(drawn), description, height=_INTERVALS))
     return Content(
-        (*said, "Dot: hit rate, with its 95% interval; short bar: the base rate of any day."),
+        (
+            *said,
+            "Dot: hit rate, with its 95% interval; short bar: the base rate of any day.",
+            "Pictures stand in the order of the text.",
+        ),
         tuple(pictures),
         table(
             "Breakout study",

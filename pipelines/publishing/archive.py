@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from pipelines.home import Home, Run
@@ -47,6 +48,12 @@ class Page:
         """The day at whose end it could have been computed, ISO."""
         return self.path.stem.removeprefix(_AS_OF)
 
+    def copies(self, home: Home) -> Iterator[Path]:
+        """Itself and, of a day that was looked back on, the brief in that day's own tree."""
+        yield self.path
+        if self.historical and (own := Run(home.as_of(date.fromisoformat(self.day)).current).brief).exists():
+            yield own
+
     @property
     def link(self) -> str:
         """Its address beside the archive."""
@@ -73,9 +80,8 @@ def keep_brief(folder: Path) -> None:
     pages = archived(home)
     for page, before, after in _with_neighbours(pages):
         if kept in {each.path for each in (page, before, after) if each}:
-            _link(page.path, home, before, after)
-        if kept == page.path and page.historical:
-            _link(run.brief, home, before, after)
+            for brief in page.copies(home):
+                _link(brief, home, before, after)
     style = f":root {{ {palette.variables(dark=False)} }}"
     _write(home.archive, _TEMPLATES.get_template("archive.html.j2").render(pages=pages[::-1], style=style))
 
