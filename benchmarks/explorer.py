@@ -1,4 +1,4 @@
-"""The explorer in a real browser through a whole nightly: what goes wrong while a run comes in force, how long it takes.
+"""The explorer in a real browser through a whole nightly: what goes wrong as a run comes in force, how long it takes.
 
 Here: errors, of which there may be none, and the time to an answer. Not here: the same in small, without a browser
 (tests/serving/test_explorer.py), readers of the serving database (benchmarks.serving).
