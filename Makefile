@@ -4,7 +4,7 @@ BIN := .venv/bin
 RECOUPLE := $(BIN)/recouple
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly dev explore browser postgres servers clients ray test coverage check format bench lock clean
+.PHONY: help setup demo nightly dev explore browser postgres servers clients ray superset dashboard test coverage check format bench lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,13 @@ clients: $(CLIENTS)  ## the other DuckDB clients that the tests read the marts w
 # Ray has one too; its test takes minutes and is skipped where this has not been made.
 ray: .venv-clients/ray/.complete  ## Ray, for the tests and benchmarks of a cluster
 
+# Superset as well, for the benchmark that opens the dashboard of docs/bi in it.
+superset: .venv-clients/superset/.complete  ## Superset, for the benchmark that looks at its dashboard
+
+dashboard: setup  ## superset.zip in the home: the charts of docs/bi, for Superset to import
+	@$(BIN)/python docs/bi/superset.py $(or $(RECOUPLE_HOME),data)/serving.duckdb $(or $(RECOUPLE_HOME),data)/superset.zip
+	@echo "$(or $(RECOUPLE_HOME),data)/superset.zip"
+
 .venv-clients/node/node_modules/.complete: .venv-clients/node/.complete $(wildcard tests/serving/clients/node/*)
 	@cp tests/serving/clients/node/* .venv-clients/node/
 	@cd .venv-clients/node && PATH="$$PWD/bin:$$PATH" npm install --no-save --silent --no-audit --no-fund
@@ -103,7 +110,7 @@ format: setup  ## put everything into the house format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/sqlfluff fix --nocolor --quiet sql
 
-bench: .venv/.bench ray  ## benchmarks, as ratios measured in one run
+bench: .venv/.bench ray superset  ## benchmarks, as ratios measured in one run
 	@$(BIN)/python -m benchmarks
 
 .venv/.bench: .venv/.complete requirements-bench.lock

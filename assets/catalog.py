@@ -16,6 +16,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from assets.framework.entries import Entry, EntryError, at, check_once, load_entries
+from quant.divergence import FAR_BELOW_RECORD
 
 PATH = Path(__file__).with_name("catalog.toml")
 FLOWS = {"etf_flows.TOTAL", "etf_flows.FUNDS"}  # what a cross-check may name besides symbols and series
@@ -213,7 +214,8 @@ class Catalog(Entry):
 
     def symbols_frame(self) -> pl.DataFrame:
         """One row per symbol, the columns of core.symbols."""
-        return pl.DataFrame([s.row() for s in self.symbol], infer_schema_length=None)
+        rows = pl.DataFrame([s.row() for s in self.symbol], infer_schema_length=None)
+        return rows.with_columns(far_below_record=FAR_BELOW_RECORD)
 
     def series_frame(self) -> pl.DataFrame:
         """One row per series, the columns of core.series."""

@@ -54,7 +54,6 @@ class Recoupling(Entry):
     horizons_sessions: Horizons
     refit_sessions: Sessions
     fewest_outcomes: int = Field(ge=60)
-    trend_gap_prior: float = Field(gt=0, le=2)
     component_prior: float = Field(gt=0, le=2)
     bootstrap_replications: int = Field(ge=99, le=9999)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -118,8 +119,29 @@ def _signal(markets: int) -> Iterator[Figure]:
             )
 
 
-def _claims(rng: Generator, horizon: int) -> tuple[bool, bool]:
-    asset, benchmark = null_pair(SESSIONS, rng, asset_drift=0.0004)
+@dataclass(frozen=True)
+class ForecastMarket:
+    """A pair in which only the size of the gap says anything about catching up, and what a forecast is fed.
+
+    log_ratio, gap, volatility, caught_up, by_chance: float64[T] as in the signal; noise: float64[T, 5], slow and
+    unrelated; features: float64[T, 6], the size of the gap before it.
+    """
+
+    log_ratio: FloatArray
+    gap: FloatArray
+    volatility: FloatArray
+    caught_up: FloatArray
+    by_chance: FloatArray
+    noise: FloatArray
+    features: FloatArray
+
+
+PRIOR = np.full(6, 0.25)  # as in assets/studies.toml
+
+
+def forecast_market(rng: Generator, horizon: int, asset_drift: float = 0.0004) -> ForecastMarket:
+    """One such pair; with the default drift neither gains on the other in the long run."""
+    asset, benchmark = null_pair(SESSIONS, rng, asset_drift=asset_drift)
     log_ratio = (asset - benchmark).cumsum()
     gap = np.concatenate([np.full(63, np.nan), log_ratio[63:] - log_ratio[:-63]])
     volatility = trailing_deviation(np.diff(log_ratio, prepend=np.nan), 126)
@@ -127,22 +149,32 @@ def _claims(rng: Generator, horizon: int) -> tuple[bool, bool]:
     shocks = rng.standard_normal((SESSIONS, 5))
     for t in range(1, SESSIONS):
         noise[t] = 0.99 * noise[t - 1] + shocks[t]
-    _, caught_up = catch_up(log_ratio, gap, horizon)
-    by_chance = random_walk_probability(gap, volatility, horizon)
-    gap_size = -np.abs(gap) / (volatility * np.sqrt(horizon))
-    with_gap = np.column_stack([gap_size, noise])
+    return ForecastMarket(
+        log_ratio,
+        gap,
+        volatility,
+        catch_up(log_ratio, gap, horizon)[1],
+        random_walk_probability(gap, volatility, horizon),
+        noise,
+        np.column_stack([-np.abs(gap) / (volatility * np.sqrt(horizon)), noise]),
+    )
+
+
+def _claims(rng: Generator, horizon: int) -> tuple[bool, bool]:
+    market = forecast_market(rng, horizon)
+    log_ratio = market.log_ratio
     ahead = np.concatenate([log_ratio[horizon:] - log_ratio[:-horizon], np.full(horizon, np.nan)])
     rises = np.where(np.isfinite(ahead), ahead > 0, np.nan)
     return (
-        _claimed(with_gap, caught_up, horizon, np.append(1.0, np.full(5, 0.25)), by_chance),
-        _claimed(noise, rises, horizon, np.full(5, 0.25), None),
+        _claimed(market.features, market.caught_up, horizon, PRIOR, market.by_chance),
+        _claimed(market.noise, rises, horizon, PRIOR[1:], None),
     )
 
 
 def _claimed(
     features: FloatArray, outcome: FloatArray, horizon: int, prior_sd: FloatArray, yardstick: FloatArray | None
 ) -> bool:
-    found = walk_forward(features, outcome, horizon, prior_sd=prior_sd)
+    found = walk_forward(features, outcome, horizon, prior_sd=prior_sd, expected=yardstick)
     reference = found.base_rate if yardstick is None else yardstick
     scored = np.isfinite(outcome) & np.isfinite(found.probability) & np.isfinite(reference)
     days = resampled_days(int(scored.sum()), horizon, 199, seed=1)

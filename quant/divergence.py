@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
+FAR_BELOW_RECORD = 0.20
+"""How far below its record close a follower lags, and a leader has fallen: a fraction, here and nowhere else."""
+
 Outcome = Literal["follower_recovered", "leader_fell", "open"]
 
 

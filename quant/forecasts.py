@@ -1,7 +1,7 @@
 """Forecasts of a yes or no some sessions ahead, made day by day from what was known that day.
 
-Here: the outcome "the laggard catches up", a walk-forward logistic model that stays close to the base rate, its
-recalibration. Not here: what it is fed (sql/derived), how good it was (quant.scoring).
+Here: the outcome "the laggard catches up", a walk-forward logistic model that stays close to what is expected without
+it, its recalibration. Not here: what it is fed (sql/derived), how good it was (quant.scoring).
 
 Outcomes over the next h sessions overlap: h neighbouring days are about one observation, and every sum over days
 below counts them so. A model that does not has a hundred times the data it thinks it has.
@@ -123,8 +123,9 @@ class Forecasts:
     """One forecast a row, NaN before the first.
 
     probability: float64[T], issued; base_rate: float64[T], share of yes among the outcomes known that day;
-    components: float64[T, K], what each feature adds to the log-odds of the base rate, so that
-    logit(probability) = logit(base_rate) + components.sum(axis=1); uncalibrated: float64[T], before recalibration.
+    components: float64[T, K], what each feature adds to the log-odds of the chance that the forecast started from:
+    logit(probability) = logit(expected, else base_rate) + components.sum(axis=1); uncalibrated: float64[T], before
+    recalibration.
     """
 
     probability: FloatArray
@@ -139,15 +140,18 @@ def walk_forward(
     horizon: int,
     *,
     prior_sd: FloatArray,
+    expected: FloatArray | None = None,
     refit_every: int = 21,
     fewest_outcomes: int = 252,
 ) -> Forecasts:
     """Logistic forecasts, each estimated only from outcomes whose horizon had ended on its row.
 
     features: float64[T, K], NaN where unknown, which then says nothing; outcome: float64[T] of 1.0, 0.0 and NaN, the
-    outcome of row t being known on row t + horizon. The log-odds are those of the base rate plus a weighted sum of
-    the features, each standardised by its past; weights have normal priors around zero of the given sd per standard
-    deviation, float64[K] (ridge regression as Bayes: Hoerl & Kennard 1970), so few outcomes mean the base rate.
+    outcome of row t being known on row t + horizon; expected: float64[T], the chance without the features, NaN where
+    unknown. It is the base rate by default, which few independent outcomes leave unsure: where arithmetic knows a
+    chance, forecasts that start from it come true as often as they say. To its log-odds a weighted sum of the
+    features is added, each standardised by its past; weights have normal priors around zero of the given sd per
+    standard deviation, float64[K] (ridge regression as Bayes: Hoerl & Kennard 1970), so few outcomes add nothing.
     Recalibration scales that sum by one slope (Platt 1999) learnt from the forecasts that have been scored so far,
     prior 1 +- 0.5, within 0 and 1.5. Both are estimated anew every `refit_every` rows, counted from the first, so
     appending rows changes no forecast. Raises ValueError when lengths differ.
@@ -161,18 +165,20 @@ def walk_forward(
             f"got {features.shape}, {outcome.shape}, {prior_sd.shape}"
         )
     base_rate = known_base_rate(outcome, horizon, fewest_outcomes)
-    log_odds = special.logit(np.clip(base_rate, _FLOOR, 1 - _FLOOR))
+    chance = base_rate if expected is None else np.where(np.isfinite(base_rate), expected, np.nan)
+    log_odds = _log_odds(chance)
     raw, components = np.full((2, rows, width), np.nan)
     for start in range(0, rows, refit_every):
         now = slice(start, min(start + refit_every, rows))
         past = slice(0, max(start - horizon + 1, 0))
-        seen = np.isfinite(outcome[past])
+        offset = None if expected is None else _log_odds(expected[past])
+        seen = np.isfinite(outcome[past]) if offset is None else np.isfinite(outcome[past] + offset)
         if seen.sum() < fewest_outcomes:
             continue
         centre, scale = _past_scale(features[past][seen])
-        x = np.nan_to_num((features[past][seen] - centre) / scale)
-        here = special.logit(np.clip(np.mean(outcome[past][seen]), _FLOOR, 1 - _FLOOR))
-        weights = _ridge_logistic(x, outcome[past][seen], np.full(len(x), here), 1 / horizon, np.zeros(width), prior_sd)
+        x, y = np.nan_to_num((features[past][seen] - centre) / scale), outcome[past][seen]
+        start_at = np.full(len(y), _log_odds(y.mean())) if offset is None else offset[seen]
+        weights = _ridge_logistic(x, y, start_at, 1 / horizon, np.zeros(width), prior_sd)
         raw[now] = np.nan_to_num((features[now] - centre) / scale) * weights
         scored = seen & np.isfinite(raw[past]).all(axis=1) & np.isfinite(log_odds[past])
         slope = _recalibration(raw[past][scored].sum(axis=1), outcome[past][scored], log_odds[past][scored], horizon)
@@ -192,6 +198,13 @@ def known_base_rate(outcome: FloatArray, horizon: int, fewest_outcomes: int) -> 
     number = _delayed(np.cumsum(known).astype(np.float64), horizon)
     total = _delayed(np.cumsum(np.where(known, outcome, 0.0)), horizon)
     return np.where(number >= fewest_outcomes, total / np.maximum(number, 1.0), np.nan)
+
+
+def _log_odds(chance: FloatArray) -> FloatArray:
+    from scipy import special
+
+    log_odds: FloatArray = special.logit(np.clip(chance, _FLOOR, 1 - _FLOOR))
+    return log_odds
 
 
 def _delayed(values: FloatArray, rows: int) -> FloatArray:

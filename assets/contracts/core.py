@@ -38,6 +38,7 @@ class Symbols(_CatalogEntry):
     record_before = number("catalog unit", "highest close before the data begin; null: none is known", nullable=True)
     record_before_date = dy.Date(nullable=True, description="day of that close")
     record_below = number("catalog unit", "a level it had never reached before; null: none is known", nullable=True)
+    far_below_record = number("fraction", "how far below its record it lags, or has fallen", min=0, max=1)
 
 
 class CatalogSeries(_CatalogEntry):

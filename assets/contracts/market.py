@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.framework.chart import Chart, Headline
 from assets.framework.contract import Mart, count, number
+from quant.divergence import FAR_BELOW_RECORD
 
 
 class MarketState(Mart):
@@ -40,9 +41,12 @@ class MarketState(Mart):
     )
     is_far_below_record = dy.Bool(
         nullable=True,
-        description="20% or more below the record close: where a divergence begins, and where a leader has fallen",
+        description=f"{FAR_BELOW_RECORD:.0%} or more below the record close: where a divergence begins, and where a "
+        "leader has fallen",
     )
-    far_below_record_at = number("catalog unit", "a close at or below this stands 20% or more below the record close")
+    far_below_record_at = number(
+        "catalog unit", f"a close at or below this stands {FAR_BELOW_RECORD:.0%} or more below the record close"
+    )
     sessions_since_record = count(
         "days of this symbol since record_session; null while that lies before the calendar begins",
         metadata={"unit": "sessions"},
@@ -147,7 +151,9 @@ class DivergenceEpisodes(Mart):
     follower = dy.String(primary_key=True, description="catalog symbol that stands below its record")
     start_session = dy.Date(primary_key=True, description="first such record close of the leader")
     end_session = dy.Date(nullable=True, description="session of the outcome; null while open")
-    leader_record_closes = count("record closes of the leader with the follower 20% or more below its own", min=1)
+    leader_record_closes = count(
+        f"record closes of the leader with the follower {FAR_BELOW_RECORD:.0%} or more below its own", min=1
+    )
     follower_drawdown_at_start = number("fraction", "follower's distance from its record at the start", min=-1, max=0)
     follower_max_drawdown = number("fraction", "follower's largest distance from its record", min=-1, max=0)
     is_censored = dy.Bool(description="a record it began with may be none, see market_state.record_is_censored")
@@ -183,7 +189,7 @@ class LagHistory(Mart):
     )
     sessions = count("sessions so far, the first counted", min=1, metadata={"unit": "sessions"})
     leader_record_closes = count(
-        "record closes of the leader so far with the follower 20% or more below its own", min=1
+        f"record closes of the leader so far with the follower {FAR_BELOW_RECORD:.0%} or more below its own", min=1
     )
     follower_max_drawdown = number("fraction", "follower's largest distance from its record so far", min=-1, max=0)
     leader_return = number("log return", "leader, from the first session to this one")

@@ -213,7 +213,7 @@ class RecouplingSignal(Mart):
     """How likely the laggard of the pair catches up, as could be said at the end of one session.
 
     The laggard is whichever of the two had the lower return over the past 63 sessions. It catches up if its log return
-    over the next horizon beats the leader's by half of that gap. The log-odds are those of the base rate plus the
+    over the next horizon beats the leader's by half of that gap. The log-odds are those of the random walk plus the
     components; each is estimated only from outcomes known by the session and shrunk towards nothing. The last four
     columns say what happened and are the only ones that ever change, from null to their value. Whether any of this is
     worth listening to stands in signal_scorecard.
@@ -267,7 +267,7 @@ class RecouplingSignal(Mart):
         "probability", "if the ratio were a driftless random walk: what the size of the gap alone says", min=0, max=1
     )
     probability_uncalibrated = number("probability", "before recalibration", min=0, max=1)
-    component_trend_gap = number("log-odds", "size of the gap against the ratio's volatility")
+    component_trend_gap = number("log-odds", "size of the gap against the ratio's volatility, beyond the random walk")
     component_coupling = number("log-odds", "probability that daily returns are coupled")
     component_liquidity = number("log-odds", "13-week change of net liquidity, for or against the laggard")
     component_policy = number("log-odds", "policy cycle, for or against the laggard")
@@ -285,9 +285,10 @@ class RecouplingSignal(Mart):
 
     @dy.rule()
     def components_add_up(cls) -> pl.Expr:  # noqa: N805
-        """The components are all that separates the probability from the base rate."""
-        base, issued = ((pl.col(c) / (1 - pl.col(c))).log() for c in ("base_rate", "probability_catch_up"))
-        return (base + pl.sum_horizontal("^component_.*$") - issued).abs() < 1e-6
+        """The components are all that separates the probability from that of the random walk, kept from 0 and 1."""
+        walk = pl.col("probability_random_walk").clip(1e-6, 1 - 1e-6)
+        start, issued = ((p / (1 - p)).log() for p in (walk, pl.col("probability_catch_up")))
+        return (start + pl.sum_horizontal("^component_.*$") - issued).abs() < 1e-6
 
     @dy.rule()
     def outcome_comes_complete(cls) -> pl.Expr:  # noqa: N805

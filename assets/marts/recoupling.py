@@ -86,7 +86,8 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling
         _features(inputs, gap, volatility, horizon),
         caught_up,
         horizon,
-        prior_sd=np.array([entry.trend_gap_prior] + [entry.component_prior] * (len(_COMPONENTS) - 1)),
+        prior_sd=np.full(len(_COMPONENTS), entry.component_prior),
+        expected=by_chance,
         refit_every=entry.refit_sessions,
         fewest_outcomes=entry.fewest_outcomes,
     )
@@ -172,7 +173,7 @@ def _in_words(row: dict[str, Any], names: dict[str, str]) -> str:
         f"{names[str(row['follower'])]} trails {names[str(row['leader'])]} by {_percent(abs(float(row['gap_63d'])))} "
         f"(log return over 63 sessions). Chance that half of that is made up at the end of {row['horizon_sessions']} "
         f"sessions: {_percent(row['probability_catch_up'])}, against {_percent(row['base_rate'])} on any day and "
-        f"{_percent(row['probability_random_walk'])} by the size of the gap alone; {pushed} most by "
+        f"{_percent(row['probability_random_walk'])} by the size of the gap alone; from there {pushed} most by "
         f"{strongest.replace('_', ' ')}. {_record(row)}"
     )
 

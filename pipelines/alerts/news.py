@@ -16,6 +16,7 @@ import polars as pl
 from assets.contracts.calendars import Calendars
 from assets.contracts.operations import SeriesFreshness
 from pipelines.orchestration.run_report import RunReport
+from pipelines.published.lag import FAR_BELOW
 from pipelines.published.marts import Marts
 
 FAILURES_SHOWN, LONGEST_FAILURE = 3, 300
@@ -87,7 +88,7 @@ def _divergences(episodes: pl.DataFrame, names: Names) -> Iterator[Event]:
         )
         if end is not None:
             recovered = episode["outcome"] == "follower_recovered"
-            how = f"{follower} set a record again" if recovered else f"{leader} fell 20% below its record"
+            how = f"{follower} set a record again" if recovered else f"{leader} fell {FAR_BELOW} below its record"
             yield Event(
                 f"divergence closed {key}",
                 end,

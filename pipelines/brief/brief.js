@@ -126,7 +126,7 @@
     const rows = live ? live(span, position) : { lines: own };
     if (rows.lines && !rows.lines.length) rows.none = "nothing is known of this pair";
     if (rows.none) return rows;
-    if (live) spec.title.text = [`${words(choice.pair)}: ${rows.says}`, spec.title.text];
+    if (live) spec.title.text = [words(choice.pair), rows.says, spec.title.text];
     if (rows.lines) refillLines(spec, inRange(rows.lines, span), rows, span);
     if (rows.bars) Object.assign(layerOf(spec, "bars"), { data: dataOf(rows.bars) }), fitTime(spec);
     if (rows.intervals) ["intervals", "bases", "estimates"].forEach((n) => (layerOf(spec, n).data = dataOf(rows.intervals)));

@@ -127,10 +127,8 @@ def _breakouts(marts: Marts, pair: Pair) -> list[Packed]:
         return []
     columns = ("condition", "horizon_sessions", "hit_rate", "hit_rate_ci95_low", "hit_rate_ci95_high")
     rows = (
-        marts.scan("breakout_study")
-        .filter(pl.col("benchmark") == pair.benchmark, pl.col("asset") == pair.asset)
+        marts.breakout_study(pair.asset, pair.benchmark)
         .drop_nulls(columns)
-        .sort("condition", "horizon_sessions")
         .select(*columns, "baseline_hit_rate")
         .collect()
     )

@@ -6,28 +6,27 @@ marts are computed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
 from pipelines.brief.charts import Interval, Picture, PlottedLine, intervals, lines
 from pipelines.brief.content import HISTORY, Content, NothingToShow, table
 from pipelines.published import words
+from pipelines.published.facts import HORIZON
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
 from pipelines.published.trust import trust
-from pipelines.published.words import day, number, percent, signed_percent
+from pipelines.published.words import day, number, percent, plural, signed_percent
 
+_INTERVALS = 200  # height of a picture of which there are two
 _VERDICTS = {"holds": "holds", "close": "close", "fails": "fails", "not_shown": "not shown", "unknown": "unknown"}
 
 
 def breakouts(marts: Marts) -> Content:
     """After a record of the benchmark following a pause: how often the asset gained, against any day."""
     pair = marts.pair
-    rows = (
-        marts.scan("breakout_study")
-        .filter(pl.col("benchmark") == pair.benchmark, pl.col("asset") == pair.asset)
-        .sort("condition", "horizon_sessions")
-        .collect()
-    )
+    rows = marts.breakout_study(pair.asset, pair.benchmark).collect()
     if rows.is_empty():
         raise NothingToShow(f"No breakout of the {pair.benchmark_name} has a known outcome for {pair.asset_name} yet.")
     pictures: list[Picture] = []
@@ -43,14 +42,18 @@ def breakouts(marts: Marts) -> Content:
             f"After {words.condition(str(condition))}: {pair.asset_name} gained in "
             f"{percent(longest['hit_rate'], 0)} of cases over "
             f"{longest['horizon_sessions']} sessions; any day: {percent(longest['baseline_hit_rate'], 0)} "
-            f"({longest['events']} events, {number(longest['independent_events'])} of them independent). "
+            f"({plural(longest['events'], 'event')}, {number(longest['independent_events'])} of them independent). "
             f"{_by_chance(own)}"
         )
         if drawn and len(pictures) < 2:
             description = f"Hit rate per horizon with its interval, the base rate as a bar. {said[-1]}"
-            pictures.append(Picture(intervals(drawn), description))
+            pictures.append(Picture(intervals(drawn), description, height=_INTERVALS))
     return Content(
-        (*said, "Dot: hit rate, with its 95% interval; short bar: the base rate of any day."),
+        (
+            *said,
+            "Dot: hit rate, with its 95% interval; short bar: the base rate of any day.",
+            "Pictures stand in the order of the text.",
+        ),
         tuple(pictures),
         table(
             "Breakout study",
@@ -83,8 +86,8 @@ def _by_chance(rows: pl.DataFrame) -> str:
     return f"Of all horizons and assets tried, the best looks as good by chance in {percent(p, 0)} of cases."
 
 
-def signal(marts: Marts) -> Content:
-    """The chance of catching up, beside the base rate it has to beat."""
+def signal(marts: Marts, scored: int | None = HORIZON) -> Content:
+    """The chance of catching up beside the base rate it has to beat, and how such chances came true."""
     rows = marts.scan("recoupling_signal").drop_nulls("probability_catch_up").sort("session").collect()
     if rows.is_empty():
         raise NothingToShow("There is no forecast yet: the model needs more history.")
@@ -97,11 +100,11 @@ def signal(marts: Marts) -> Content:
     ]
     said = tuple(str(row["reading"]) for row in newest.iter_rows(named=True) if row["reading"])
     return Content(
-        said,
+        (*said, *_scores(marts, scored)),
         (
             Picture(
                 lines(drawn, format=".0%", zero=True),
-                f"Chance of catching up within {horizon} sessions, with the base rate. {' '.join(said)}",
+                f"Chance to have caught up at the end of {horizon} sessions, with the base rate. {' '.join(said)}",
             ),
         ),
         table(
@@ -115,6 +118,14 @@ def signal(marts: Marts) -> Content:
             },
         ),
     )
+
+
+def _scores(marts: Marts, horizon: int | None) -> Iterator[str]:
+    if not marts.has("signal_scorecard"):
+        return
+    card = marts.scan("signal_scorecard").filter(model="signal", **({"horizon_sessions": horizon} if horizon else {}))
+    for row in card.sort("horizon_sessions").collect().iter_rows(named=True):
+        yield f"{row['horizon_sessions']} sessions, {row['forecasts']:,} forecasts scored: {row['reading']}"
 
 
 def claims(marts: Marts) -> Content:

@@ -10,11 +10,12 @@ import polars as pl
 
 from pipelines.brief.charts import Band, Bar, Picture, PlottedLine, Span, lines, timeline
 from pipelines.brief.content import HISTORY, Content, NothingToShow, month_ends, table
-from pipelines.published.lag import far_below
+from pipelines.published.lag import FAR_BELOW
 from pipelines.published.marts import Marts
 from pipelines.published.palette import Ink
 from pipelines.published.reading import WINDOW
-from pipelines.published.words import day, number, percent, plural, signed, signed_percent
+from pipelines.published.words import bound, day, number, percent, plural, signed, signed_percent
+from quant.divergence import FAR_BELOW_RECORD
 
 _ROW = 60  # height of a row of bars
 REGIMES = {"coupled": Ink.COUPLED, "decoupled": Ink.DECOUPLED, "inverse": Ink.INVERSE}
@@ -72,13 +73,12 @@ def drawdowns(marts: Marts) -> Content:
     """How far each stands below its own record close."""
     both = _both(marts, "drawdown")
     last = both.row(-1, named=True)
-    level = far_below(marts.states(marts.pair.asset).row(-1, named=True))
     said = (
-        f"On {day(last['session'])} {marts.pair.asset_name} stood {percent(last[marts.pair.asset])} from its record "
-        f"close, the {marts.pair.benchmark_name} {percent(last[marts.pair.benchmark])}. The dotted line is "
-        f"{percent(level, 0)} below."
+        f"On {day(last['session'])} {marts.pair.asset_name} stood {percent(-last[marts.pair.asset])} below its record "
+        f"close, the {marts.pair.benchmark_name} {percent(-last[marts.pair.benchmark])}. The dotted line is "
+        f"{FAR_BELOW} below."
     )
-    drawing = lines(_two(marts, both), format=".0%", levels=[-level])
+    drawing = lines(_two(marts, both), format=".0%", levels=[-FAR_BELOW_RECORD])
     return Content(
         (said,),
         (Picture(drawing, f"Distance of both from their record closes. {said}"),),
@@ -98,7 +98,7 @@ def correlation(marts: Marts) -> Content:
     last = rows.row(-1, named=True)
     said = (
         f"{WINDOW}-session correlation of daily returns: {last['correlation']:.2f}, 95% interval "
-        f"{_two_digits(last['ci95_low'])} to {_two_digits(last['ci95_high'])}. Where the band holds zero, the data "
+        f"{_end(last['ci95_low'])} to {_end(last['ci95_high'])}. Where the band holds zero, the data "
         f"cannot tell a link from none. It says nothing about who is ahead."
     )
     line = PlottedLine("correlation", rows["session"], rows["correlation"], Ink.THIRD)
@@ -113,8 +113,8 @@ def correlation(marts: Marts) -> Content:
             {
                 "session": ("Session", day),
                 "correlation": ("Correlation", _two_digits),
-                "ci95_low": ("95% from", _two_digits),
-                "ci95_high": ("95% to", _two_digits),
+                "ci95_low": ("95% from", _end),
+                "ci95_high": ("95% to", _end),
             },
         ),
     )
@@ -160,7 +160,9 @@ def divergences(marts: Marts) -> Content:
         .collect()
     )
     if rows.is_empty():
-        raise NothingToShow("There has been none: neither set records while the other stood 20% or more below its own.")
+        raise NothingToShow(
+            f"There has been none: neither set records with the other {FAR_BELOW} or more below its own."
+        )
     ended = rows.filter(pl.col("outcome") != "open")
     recovered = ended.filter(pl.col("outcome") == "follower_recovered").height
     said = (
@@ -217,6 +219,10 @@ def _two(marts: Marts, frame: pl.DataFrame) -> list[PlottedLine]:
         PlottedLine(pair.benchmark_name, frame["session"], frame[pair.benchmark], Ink.BENCHMARK),
         PlottedLine(pair.asset_name, frame["session"], frame[pair.asset], Ink.ASSET),
     ]
+
+
+def _end(value: float | None) -> str:
+    return "–" if value is None else bound(value)
 
 
 def _two_digits(value: float | None) -> str:

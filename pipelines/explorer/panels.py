@@ -6,7 +6,7 @@ that the brief shows in the same way (pipelines.brief), the page (explorer.app).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -20,10 +20,11 @@ from pipelines.brief.market import OUTCOMES, regime_spans
 from pipelines.explorer.choice import Choice
 from pipelines.published.catching_up import verdict
 from pipelines.published.facts import Facts, facts
-from pipelines.published.lag import far_below
+from pipelines.published.lag import FAR_BELOW
 from pipelines.published.marts import OF_THE_HEADLINE, Marts
 from pipelines.published.palette import Ink
 from pipelines.published.words import day, number, percent, signed_percent
+from quant.divergence import FAR_BELOW_RECORD
 
 Columns: TypeAlias = dict[str, tuple[str, Callable[..., str]]]
 
@@ -111,9 +112,8 @@ def _drawdowns(view: View) -> Content:
     both = view.days.drop_nulls(["asset_drawdown", "benchmark_drawdown"])
     if both.is_empty():
         raise NothingToShow("There is no session yet on which both have a price.")
-    level = far_below(view.facts.asset)
-    said = f"Distance from the record close; the dotted line is {percent(level, 0)} below."
-    drawing = lines(view.two(both, "drawdown"), format=".0%", levels=[-level])
+    said = f"Distance from the record close; the dotted line is {FAR_BELOW} below."
+    drawing = lines(view.two(both, "drawdown"), format=".0%", levels=[-FAR_BELOW_RECORD])
     return _drawn(view, said, drawing, ("asset_drawdown", "benchmark_drawdown"))
 
 
@@ -158,7 +158,9 @@ def _episodes(view: View) -> Content:
     episode = ["leader", "follower", "start_session"]
     rows = known.sort("session").unique(episode, keep="last").sort("start_session", descending=True).collect()
     if rows.is_empty():
-        raise NothingToShow("There has been none: neither set records while the other stood 20% or more below its own.")
+        raise NothingToShow(
+            f"There has been none: neither set records with the other {FAR_BELOW} or more below its own."
+        )
     names = view.marts.names
     columns: Columns = {
         "start_session": ("From", day),
@@ -189,16 +191,9 @@ def _breakouts(view: View) -> Content:
 
 def _signal(view: View) -> Content:
     """The forecast, and what its earlier forecasts were worth by then."""
-    made = evidence.signal(view.marts)
+    made = evidence.signal(view.marts, scored=None)
     newest = view.facts.signal
-    scored = tuple(_scorecard(view)) if view.marts.has("signal_scorecard") else ()
-    return Content((*made.text, *((verdict(newest),) if newest else ()), *scored), made.pictures, made.table)
-
-
-def _scorecard(view: View) -> Iterator[str]:
-    card = view.marts.scan("signal_scorecard").filter(pl.col("model") == "signal").sort("horizon_sessions").collect()
-    for row in card.iter_rows(named=True):
-        yield f"{row['horizon_sessions']} sessions, {row['forecasts']:,} forecasts scored: {row['reading']}"
+    return Content((*made.text, *((verdict(newest),) if newest else ())), made.pictures, made.table)
 
 
 def _quality(view: View) -> Content:

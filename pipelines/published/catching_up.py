@@ -75,7 +75,8 @@ def _alike(facts: Facts, row: Row) -> str:
     return (
         f"{percent(row['reference_rate'], 0)} of {row['reference_days']} earlier days with "
         f"{facts.name(row['follower'])} behind by "
-        f"between half and twice as much ({row['reference_independent']} of them further apart than the horizon)"
+        f"between half and twice as much, which is history and no chance ({row['reference_independent']} of them "
+        f"further apart than the horizon)"
     )
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
+from quant.divergence import FAR_BELOW_RECORD
+
 Values = Mapping[str, Any]
 
 
@@ -46,6 +48,7 @@ _MEASURED = (
     "{correlation.ci95_high:bound}"
 )
 _LABEL = "{regime.p:sure} {regime.regime:word} ({regime.p:chance}[?, {regime.rival:word} {regime.p_rival:chance}?]"
+_FAR = f"{FAR_BELOW_RECORD:.0%}"
 _COVER = "The interval, which holds the true correlation in 95 of 100 cases, "
 
 HEADLINE = (
@@ -84,12 +87,13 @@ GRAMMAR: Mapping[str, tuple[Said, ...]] = {
     "Records": (
         Said(
             "Since {lag.start_session:since} {lag.leader:name} has set {lag.leader_record_closes:number} record close[?s?] "
-            "while {lag.follower:name} stood 20% or more below its own. This lag has lasted {lag.sessions:number} "
+            f"while {{lag.follower:name}} stood {_FAR} or more below its own. "
+            "This lag has lasted {lag.sessions:number} "
             "session[?s?] by {lag.session:date}.",
             lambda v: v["lag.open"],
         ),
         Said(
-            "Neither sets records while the other stands 20% or more below its own: no lag is open.",
+            f"Neither sets records while the other stands {_FAR} or more below its own: no lag is open.",
             lambda v: not v["lag.open"],
         ),
         Said(
@@ -161,6 +165,7 @@ GRAMMAR: Mapping[str, tuple[Said, ...]] = {
             Kind.INTERVAL,
         ),
         Said("Regime: coupled means a correlation of +0.30 or more, inverse -0.15 or less, decoupled between."),
+        Said("On simulated markets such labels were right about as often as their chance says, or more often."),
         Said("This says nothing about who is ahead."),
         Said(
             "There are too few sessions yet to judge how daily returns move together on {as_of:date}.",
@@ -197,7 +202,8 @@ GRAMMAR: Mapping[str, tuple[Said, ...]] = {
             "At the end of 63 sessions: {signal.probability_catch_up:chance} by the model, "
             "{signal.probability_random_walk:chance} by a random walk, that is by the size of the gap alone, and "
             "{signal.reference_rate:percent} of {signal.reference_days:number} earlier days with {signal.follower:name} behind "
-            "by between half and twice as much ({signal.reference_independent:number} of them further apart than the horizon)."
+            "by between half and twice as much, which is history and no chance ({signal.reference_independent:number} of "
+            "them further apart than the horizon)."
         ),
         Said(
             "At the end of 63 sessions: {signal.probability_catch_up:chance} by the model, "
@@ -289,7 +295,7 @@ WOULD_CHANGE = (
         lambda v: v["lag.open"],
     ),
     Said(
-        "One of the two sets a record close while the other stands 20% or more below its own: a lag begins. "
+        f"One of the two sets a record close while the other stands {_FAR} or more below its own: a lag begins. "
         "{asset.symbol:name} stood {asset.drawdown:percent} from its record on {asset.session:date}, {benchmark.symbol:name} "
         "{benchmark.drawdown:percent} on {benchmark.session:date}.",
         lambda v: not v["lag.open"],

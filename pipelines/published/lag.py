@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pipelines.published.facts import Facts, Row
 from pipelines.published.link import how_sure
 from pipelines.published.words import chance, day, number, percent, plural, signed_percent
+from quant.divergence import FAR_BELOW_RECORD
 
+FAR_BELOW = percent(FAR_BELOW_RECORD, 0)
 _ENDED = {"follower_recovered": "with a record close of the follower", "leader_fell": "with the leader's fall"}
 _STATES = {
     "leading": "unusually far ahead",
@@ -43,10 +45,10 @@ def records(facts: Facts) -> str:
         return (
             f"Since {day(lag['start_session'])} {facts.name(lag['leader'])} has set "
             f"{plural(lag['leader_record_closes'], 'record close')} while {facts.name(lag['follower'])} stood "
-            f"{percent(far_below(facts.asset), 0)} or more below its own. This lag has lasted "
+            f"{FAR_BELOW} or more below its own. This lag has lasted "
             f"{plural(lag['sessions'], 'session')} by {day(lag['session'])}."
         )
-    said = "Neither sets records while the other stands 20% or more below its own: no lag is open."
+    said = f"Neither sets records while the other stands {FAR_BELOW} or more below its own: no lag is open."
     if not facts.lag:
         return said
     return (
@@ -135,7 +137,7 @@ def would_change(facts: Facts) -> Iterator[str]:
         )
     elif facts.asset and facts.benchmark:
         yield (
-            f"One of the two sets a record close while the other stands {percent(far_below(facts.asset), 0)} or more "
+            f"One of the two sets a record close while the other stands {FAR_BELOW} or more "
             f"below its own: a lag begins. "
             f"{facts.pair.asset_name} stood {percent(facts.asset['drawdown'])} from its record on "
             f"{day(facts.asset['session'])}, the {facts.pair.benchmark_name} {percent(facts.benchmark['drawdown'])} on "
@@ -169,11 +171,6 @@ def _level(name: str, state: Row) -> str:
     return (
         f"{closed}, {below} below its record close of {number(state['record_close'])} ({day(state['record_session'])})"
     )
-
-
-def far_below(state: Row) -> float:
-    """How far below its record close a follower lags, and a leader has fallen: 0.2 is 20%. state: of market_state."""
-    return float(1 - state["far_below_record_at"] / state["record_close"])
 
 
 def _to(state: Row, share_of_record: float) -> float:

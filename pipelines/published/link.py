@@ -29,7 +29,8 @@ def sentence(facts: Facts) -> str:
         return f"There are too few sessions yet to judge how daily returns move together on {day(facts.as_of)}."
     explained = (
         f" Regime: coupled means a correlation of {RULE.upper_border:+.2f} or more, inverse {RULE.lower_border:.2f} or "
-        f"less, decoupled between."
+        f"less, decoupled between. On simulated markets such labels were right about as often as their chance "
+        f"says, or more often."
         if facts.regime
         else ""
     )

@@ -188,6 +188,11 @@ class Marts:
         """The rows of a mart that speak of the headline pair, in order of session."""
         return self.rows(mart, pair=self.pair.id)
 
+    def breakout_study(self, asset: str, benchmark: str) -> pl.LazyFrame:
+        """What followed the benchmark's records, the shortest quiet before them first."""
+        quiet = pl.col("condition").str.extract(r"(\d+)$").cast(pl.Int64)
+        return self.scan("breakout_study").filter(asset=asset, benchmark=benchmark).sort(quiet, "horizon_sessions")
+
     def states(self, symbol: str) -> pl.DataFrame:
         """One symbol's market state on the days with a close, in order of session."""
         return self.rows("market_state", symbol=symbol).drop_nulls("close")

@@ -56,9 +56,9 @@ def months_between(first: date, last: date) -> int:
 
 
 def condition(name: str) -> str:
-    """quiet_20 -> a record after 20 sessions without one."""
+    """quiet_20 -> a record that ended 20 or more sessions without one."""
     quiet = name.removeprefix("quiet_")
-    return f"a record after {quiet} sessions without one" if quiet.isdigit() else name.replace("_", " ")
+    return f"a record that ended {quiet} or more sessions without one" if quiet.isdigit() else name.replace("_", " ")
 
 
 def plural(value: int, one: str) -> str:

@@ -4,15 +4,19 @@ Here: a page per day in `briefs`, each linked with the day before and after it, 
 here: drawing a brief (pipelines.brief), which run is in force (pipelines.publishing.in_force).
 
 An archived page is the brief without its scripts: readable as before, a tenth of its size, so that years of them take
-less room than one run. Every link is relative: the home can be moved, or copied to a web server, with its archive.
+less room than one run. Every link is relative: the home can be moved, or copied to a web server, with its archive. The
+brief of a day that was looked back on is linked too, where it lies in its own tree; a night's brief holds no address,
+since it is the one that is sent to people.
 """
 
 from __future__ import annotations
 
 import html
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from pipelines.home import Home, Run
@@ -44,6 +48,12 @@ class Page:
         """The day at whose end it could have been computed, ISO."""
         return self.path.stem.removeprefix(_AS_OF)
 
+    def copies(self, home: Home) -> Iterator[Path]:
+        """Itself and, of a day that was looked back on, the brief in that day's own tree."""
+        yield self.path
+        if self.historical and (own := Run(home.as_of(date.fromisoformat(self.day)).current).brief).exists():
+            yield own
+
     @property
     def link(self) -> str:
         """Its address beside the archive."""
@@ -70,7 +80,8 @@ def keep_brief(folder: Path) -> None:
     pages = archived(home)
     for page, before, after in _with_neighbours(pages):
         if kept in {each.path for each in (page, before, after) if each}:
-            _link(page, before, after)
+            for brief in page.copies(home):
+                _link(brief, home, before, after)
     style = f":root {{ {palette.variables(dark=False)} }}"
     _write(home.archive, _TEMPLATES.get_template("archive.html.j2").render(pages=pages[::-1], style=style))
 
@@ -91,10 +102,15 @@ def _with_neighbours(pages: Sequence[Page]) -> Iterator[tuple[Page, Page | None,
     return zip(pages, [None, *pages], [*pages[1:], None], strict=False)
 
 
-def _link(page: Page, before: Page | None, after: Page | None) -> None:
-    text = page.path.read_text(encoding="utf-8")
-    links = _TEMPLATES.get_template("other_days.html.j2").render(before=before, after=after)
-    _write(page.path, _LINKS.sub(lambda _: links.strip(), text, count=1))
+def _link(brief: Path, home: Home, before: Page | None, after: Page | None) -> None:
+    """Put the links to other days into a page, wherever below the home it lies."""
+
+    def address(target: Path) -> str:
+        return Path(os.path.relpath(target, brief.parent)).as_posix()
+
+    template = _TEMPLATES.get_template("other_days.html.j2")
+    links = template.render(before=before, after=after, archive=home.archive, address=address)
+    _write(brief, _LINKS.sub(lambda _: links.strip(), brief.read_text(encoding="utf-8"), count=1))
 
 
 def _write(path: Path, text: str) -> None:

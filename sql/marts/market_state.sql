@@ -3,7 +3,7 @@
 -- Why in SQL: running records and trailing windows are what window functions are for. A day without an unadjusted close keeps
 -- its row, what is not known on it is null and `missing` says why. Spans count day numbers, so that a missing day does not
 -- stretch them. The deviation is taken over a list because a windowed sum of floats may come out differently, in its last
--- digits, from run to run. The 20% that make a distance a divergence, or a fall the end of one, stand here and nowhere else.
+-- digits, from run to run.
 with daily as (
     select
         p.symbol,
@@ -118,8 +118,8 @@ select
     u.is_record_close,
     u.drawdown,
     u.close / u.record_high - 1 as drawdown_from_high,
-    u.drawdown <= -0.20 as is_far_below_record,
-    0.80 * u.record_close as far_below_record_at,
+    u.drawdown <= -s.far_below_record as is_far_below_record,
+    (1 - s.far_below_record) * u.record_close as far_below_record_at,
     u.day_number - coalesce(u.own_record_day_number, u.day_number_before) as sessions_since_record,
     u.begins_late
     or coalesce(u.record_close <= s.record_below, false)

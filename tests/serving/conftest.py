@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-_QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+from tests.serving.browsing import browsing, chromium
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's chromium, without a window and without talk of its own."""
-    program = os.environ.get("RECOUPLE_CHROMIUM") or shutil.which("chromium")
+    """Debian's chromium, where it is installed."""
+    program = chromium()
     if program is None:
         pytest.skip("no chromium on the path: run `make browser`, or name one in RECOUPLE_CHROMIUM")
-    with sync_playwright() as running:
-        launched = running.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-quic", *_QUIET]
-        )
+    with browsing(program) as launched:
         yield launched
-        launched.close()

@@ -1,4 +1,4 @@
-"""A server of Recouple's as a person starts it: in a process of its own, on a free port, ended with all it started.
+"""A server as a person starts it: in a process of its own, on a free port, ended with all it started.
 
 Here: starting, waiting until it answers, ending. Not here: what it serves.
 """
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -29,15 +29,22 @@ def served(
     command: str, home: Path, log: Path, *, answers: str, settings: Mapping[str, str] | None = None
 ) -> Iterator[str]:
     """The address of a running `recouple COMMAND` over a home; answers: the path that tells that it is up."""
+    program = Path(sys.executable).with_name("recouple")
+    chosen = {"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_AS_OF": "", **(settings or {})}
+    with started([program, command], log, answers=answers, cwd=ROOT, env={**os.environ, **chosen}) as address:
+        yield address
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path], log: Path, *, answers: str, cwd: Path, env: Mapping[str, str]
+) -> Iterator[str]:
+    """The address of a server that takes `--port`, from when it answers until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("recouple")
-    chosen = {"RECOUPLE_SOURCE": "sample", "RECOUPLE_HOME": str(home), "RECOUPLE_AS_OF": "", **(settings or {})}
     with log.open("w") as said:
-        server = subprocess.Popen(
-            [program, command, "--port", str(port)], cwd=ROOT, env={**os.environ, **chosen}, stdout=said, stderr=said
-        )
+        server = subprocess.Popen([*command, "--port", str(port)], cwd=cwd, env=env, stdout=said, stderr=said)
         try:
             _wait_for(f"http://127.0.0.1:{port}{answers}", server, log)
             yield f"http://127.0.0.1:{port}"

@@ -64,6 +64,20 @@ def test_every_page_links_the_one_before_and_after_and_none_into_the_void(home: 
         assert "<script" not in text
 
 
+def test_the_brief_of_a_day_looked_back_on_links_its_neighbours_and_the_list_from_its_own_tree(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with world.few_marts():
+        for tree, day in ((home.root, DAYS[0]), (home.as_of(DAYS[1]).root, DAYS[1]), (home.root, DAYS[2])):
+            night(tree, day)
+    looked_back, tonight = (Run(tree.current).brief for tree in (home.as_of(DAYS[1]), Tree(home.root)))
+    named = re.findall(r'href="([^"]+)"', looked_back.read_text())
+    links = [(looked_back.parent / link).resolve() for link in named]
+    assert links == [home.briefs / f"{DAYS[0]}.html", home.archive, home.briefs / f"{DAYS[2]}.html"]
+    assert all(link.exists() for link in links)
+    assert "<script" in looked_back.read_text()
+    assert "href" not in tonight.read_text()
+
+
 def test_a_run_without_a_brief_adds_nothing(tmp_path: Path) -> None:
     with world.few_marts():
         world.publish(tmp_path)

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from quant.divergence import Episode, divergence_episodes
+from assets.claims import PATH as CLAIMS
+from assets.contracts import MARTS
+from quant.divergence import FAR_BELOW_RECORD, Episode, divergence_episodes
 
 
 def episodes(leader: list[float], follower: list[float]) -> list[Episode]:
     a, b = (np.array(p, float) for p in (leader, follower))
     leader, follower = _record(a), _record(b)
-    return divergence_episodes(leader[0], leader[1] <= -0.2, follower[0], follower[1] <= -0.2, follower[1])
+    return divergence_episodes(
+        leader[0], leader[1] <= -FAR_BELOW_RECORD, follower[0], follower[1] <= -FAR_BELOW_RECORD, follower[1]
+    )
 
 
 def _record(price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,15 +52,17 @@ def test_a_follower_just_above_the_threshold_is_no_divergence() -> None:
 def test_a_leader_that_stands_far_below_its_own_record_again_starts_no_episode() -> None:
     record, far_below = np.array([False, True, False]), np.array([False, True, True])  # set on a weekend, lost since
     follower = np.array([-0.3, -0.3, -0.3])
-    assert divergence_episodes(record, far_below, np.zeros(3, bool), follower <= -0.2, follower) == []
-    (found,) = divergence_episodes(record, np.zeros(3, bool), np.zeros(3, bool), follower <= -0.2, follower)
+    assert divergence_episodes(record, far_below, np.zeros(3, bool), follower <= -FAR_BELOW_RECORD, follower) == []
+    (found,) = divergence_episodes(
+        record, np.zeros(3, bool), np.zeros(3, bool), follower <= -FAR_BELOW_RECORD, follower
+    )
     assert found.start == 1
 
 
 def test_a_row_on_which_the_follower_is_not_known_can_still_end_the_episode() -> None:
     record, fell = np.array([True, False, False]), np.array([False, False, True])
     follower = np.array([-0.3, np.nan, np.nan])
-    (found,) = divergence_episodes(record, fell, np.zeros(3, bool), follower <= -0.2, follower)
+    (found,) = divergence_episodes(record, fell, np.zeros(3, bool), follower <= -FAR_BELOW_RECORD, follower)
     assert (found.end, found.outcome, found.follower_max_drawdown) == (2, "leader_fell", -0.3)
 
 
@@ -72,3 +80,10 @@ def test_appending_rows_leaves_ended_episodes_unchanged(leader: np.ndarray, seed
 def test_unequal_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="equal length"):
         divergence_episodes(*(np.zeros(n, bool) for n in (1, 1, 2, 1)), np.zeros(1))
+
+
+def test_texts_that_cannot_take_the_threshold_state_this_one() -> None:
+    texts = [CLAIMS.read_text(encoding="utf-8"), *(mart.__doc__ or "" for mart in MARTS)]
+    stated = re.findall(r"stood (\d+)% or more below|stands (\d+)% or more below|falls (\d+)% below", "\n".join(texts))
+    assert {number for found in stated for number in found if number} == {f"{100 * FAR_BELOW_RECORD:.0f}"}
+    assert len(stated) == 3

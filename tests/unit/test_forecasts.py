@@ -23,8 +23,15 @@ def history(seed: int, rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
     return features, outcome
 
 
-def forecasts(features: np.ndarray, outcome: np.ndarray) -> Forecasts:
-    return walk_forward(features, outcome, HORIZON, prior_sd=PRIOR, fewest_outcomes=60)
+def forecasts(features: np.ndarray, outcome: np.ndarray, expected: np.ndarray | None = None) -> Forecasts:
+    return walk_forward(features, outcome, HORIZON, prior_sd=PRIOR, expected=expected, fewest_outcomes=60)
+
+
+def expectation(seed: int, rows: int = 300) -> np.ndarray:
+    """Chances known from elsewhere, except in the first days."""
+    chances = np.random.default_rng(seed + 1).uniform(0.05, 0.95, rows)
+    chances[:40] = np.nan
+    return chances
 
 
 @pytest.mark.parametrize(
@@ -44,26 +51,30 @@ def test_the_laggard_catches_up_by_half_of_the_gap(gap: float, ahead: float, mad
 
 
 @given(seeds, st.integers(1, 60))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)  # two forecasts of 300 days each
 def test_appending_days_changes_no_forecast(seed: int, fewer: int) -> None:
     features, outcome = history(seed)
     rows = 300 - fewer
     known = outcome[:rows].copy()
     known[rows - HORIZON :] = np.nan
-    whole, part = forecasts(features, outcome), forecasts(features[:rows], known)
-    for name in ("probability", "base_rate", "components", "uncalibrated"):
-        assert np.array_equal(getattr(whole, name)[:rows], getattr(part, name), equal_nan=True), name
+    for expected in (None, expectation(seed)):
+        whole = forecasts(features, outcome, expected)
+        part = forecasts(features[:rows], known, None if expected is None else expected[:rows])
+        for name in ("probability", "base_rate", "components", "uncalibrated"):
+            assert np.array_equal(getattr(whole, name)[:rows], getattr(part, name), equal_nan=True), name
 
 
 @given(seeds)
 @settings(deadline=None, max_examples=25)  # a forecast of 300 days takes a while
-def test_components_are_all_that_separates_a_forecast_from_the_base_rate(seed: int) -> None:
-    found = forecasts(*history(seed))
-    issued = np.isfinite(found.probability)
-    assert issued.any()
-    assert np.array_equal(issued, np.isfinite(found.base_rate))
-    separated = special.logit(found.probability[issued]) - special.logit(found.base_rate[issued])
-    np.testing.assert_allclose(separated, found.components[issued].sum(axis=1), atol=1e-6)
+def test_components_are_all_that_separates_a_forecast_from_what_was_expected(seed: int) -> None:
+    for expected in (None, expectation(seed)):
+        found = forecasts(*history(seed), expected)
+        issued = np.isfinite(found.probability)
+        assert issued.any()
+        assert np.array_equal(issued, np.isfinite(found.base_rate))
+        start = found.base_rate if expected is None else expected
+        separated = special.logit(found.probability[issued]) - special.logit(start[issued])
+        np.testing.assert_allclose(separated, found.components[issued].sum(axis=1), atol=1e-6)
 
 
 @given(seeds, st.floats(0.01, 100), st.floats(-10, 10))
