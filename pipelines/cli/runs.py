@@ -20,8 +20,9 @@ from pipelines.build import build_defs
 from pipelines.cli.interruption import settling
 from pipelines.cli.progress import progress_logger, source_progress
 from pipelines.home import Home
+from pipelines.orchestration.dead_nights import NOT_AGAIN
 from pipelines.orchestration.instance import open_instance
-from pipelines.orchestration.jobs import AS_OF, IN_THE_UI, NOT_AGAIN
+from pipelines.orchestration.jobs import AS_OF, IN_THE_UI
 from pipelines.orchestration.retention import forget_old_runs
 from pipelines.orchestration.run_processes import RunProcess, fail_dead_runs
 from pipelines.orchestration.run_report import RunReport, events_of, report_of

@@ -17,6 +17,7 @@ import psutil
 from cronsim import CronSim
 
 from pipelines.home import Home
+from pipelines.orchestration.dead_nights import REPEATS
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.run_report import RunReport, report_of
 from pipelines.orchestration.schedules import nightly_schedule
@@ -113,7 +114,7 @@ def _night(instance: dg.DagsterInstance, record: dg.RunRecord) -> Night:
 
 
 def _first_try(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[str, ...]:
-    first = instance.get_run_record_by_id(run.parent_run_id) if run.parent_run_id else None
+    first = instance.get_run_record_by_id(run.tags[REPEATS]) if REPEATS in run.tags else None
     return _report(instance, first.dagster_run, _moment(first.end_time)).failures if first else ()
 
 

@@ -1,7 +1,7 @@
 """What the daemon looks after by itself: the length of Dagster's own history, and runs that will never end.
 
 Here: the sensors. Not here: what is forgotten (pipelines.orchestration.retention), how a dead run is known
-(pipelines.orchestration.run_processes).
+(pipelines.orchestration.run_processes), which nights are run again (pipelines.orchestration.dead_nights).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import psutil
 
-from pipelines.orchestration.jobs import AS_OF
+from pipelines.orchestration.dead_nights import again
+from pipelines.orchestration.jobs import AS_OF, nightly
 from pipelines.orchestration.retention import forget_old_runs
 from pipelines.orchestration.run_processes import fail_dead_runs, fail_unborn_runs
 from pipelines.settings import Settings
@@ -44,13 +45,16 @@ def _forgetting(settings: Settings) -> dg.SensorDefinition:
 
 
 @dg.sensor(
+    job=nightly,
     minimum_interval_seconds=_LOOKING_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Marks runs failed whose process is gone, so that none waits behind them. Run monitoring does so where "
-    "it shares a machine with the runs, and knows none that was starting when the power failed.",
+    description="Marks runs failed whose process is gone, so that none waits behind them (run monitoring does so where "
+    "it shares a machine with the runs, and knows none that was starting when the power failed); runs a nightly again "
+    "whose process died.",
 )
-def notice_dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+def notice_dead_runs(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Evaluated in the code server, which starts the runs and sees their processes."""
     serving_since = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
     marked = [*fail_dead_runs(context.instance), *fail_unborn_runs(context.instance, serving_since, datetime.now(UTC))]
-    return dg.SkipReason(f"marked failed: {', '.join(run.run_id for run in marked)}" if marked else "all runs live")
+    told = f"marked failed: {', '.join(run.run_id for run in marked)}" if marked else "all runs live"
+    return again(context.instance) or dg.SkipReason(told)

@@ -26,8 +26,7 @@ from pipelines.home import Home
 # filled by two more processes, would hold nothing else. One pool for all writers of the warehouse, held by one run at a
 # time. A run that dies is noticed by its process (run_launcher), or by the code server while it starts, and gives the
 # slot back; the clock is for what no process is left to notice. Writing down what a run is about to do takes a second
-# of processor time, two minutes on a crowded machine: a shorter clock fails nights before they begin. What is run again
-# after it died, a job says in its tags (pipelines.orchestration.jobs).
+# of processor time, two minutes on a crowded machine: a shorter clock fails nights before they begin.
 _SETTINGS = """\
 telemetry:
   enabled: false
@@ -48,9 +47,6 @@ run_monitoring:
   start_timeout_seconds: 300
   cancel_timeout_seconds: 60
   free_slots_after_run_end_seconds: 30
-run_retries:
-  enabled: true
-  max_retries: 0
 compute_logs:
   module: dagster.core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -84,8 +80,7 @@ storage:
       env: {POSTGRES}
 """
 
-# What keeps two runs apart, notices a dead one and runs it again.
-_NEEDED = ("concurrency", "run_monitoring", "run_launcher", "run_retries")
+_NEEDED = ("concurrency", "run_monitoring", "run_launcher")  # what keeps two runs apart and notices a dead one
 
 _OURS = "# Made by Recouple and made anew when it changes; remove this line to keep a file of your own.\n"
 _OURS_BEFORE = {"3d3da82c45935e7a"}  # files of earlier releases, which did not say so: SHA-256, the first 16 digits

@@ -11,15 +11,6 @@ from assets.as_of import KEY as _AS_OF
 
 AS_OF = "as_of"
 
-# A night whose process died is run again at once, whole: its tables may be of another day by then. A night that failed
-# is not: its sources have been asked again already. A run at a terminal is for whoever sits there to repeat.
-ONCE_MORE_IF_IT_DIES = {
-    "dagster/max_retries": "1",
-    "dagster/retry_strategy": "ALL_STEPS",
-    "dagster/retry_on_asset_or_op_failure": "false",
-}
-NOT_AGAIN = {"dagster/max_retries": "0"}
-
 _RAW = dg.AssetSelection.key_prefixes("raw")
 _OTHER_SOURCE = dg.AssetSelection.key_prefixes("other_source")
 _LIVE = dg.AssetSelection.all() - dg.AssetSelection.assets(_AS_OF) - _OTHER_SOURCE
@@ -27,7 +18,6 @@ _LIVE = dg.AssetSelection.all() - dg.AssetSelection.assets(_AS_OF) - _OTHER_SOUR
 nightly = dg.define_asset_job(
     "nightly",
     selection=_LIVE,
-    tags=ONCE_MORE_IF_IT_DIES,
     description="Everything: fetch, compute, publish. What the schedule runs every weekday evening.",
 )
 ingest = dg.define_asset_job(

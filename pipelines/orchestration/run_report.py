@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from assets.framework.checks import BELIEVED
+from pipelines.orchestration.dead_nights import is_run_again
 from pipelines.orchestration.io_manager import LINES
 from pipelines.orchestration.refused_runs import REFUSED
 
@@ -66,7 +67,7 @@ def report_of(run: dg.DagsterRun, events: Sequence[dg.DagsterEvent], ended_at: d
         refused=run.tags.get(REFUSED),
         canceled=any(e.event_type == dg.DagsterEventType.PIPELINE_CANCELED for e in events),
         look_at=_lines(made),
-        runs_again=run.tags.get("dagster/will_retry") == "true",
+        runs_again=is_run_again(run),
     )
 
 

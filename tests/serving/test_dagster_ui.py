@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pipelines.cli.installation import findings
 from pipelines.cli.runs import run_days
+from pipelines.orchestration.dead_nights import REPEATS
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.run_processes import RunProcess
 from pipelines.publishing.in_force import complete_runs, manifest_of
@@ -55,7 +56,7 @@ def nightly(browser: Browser, ui: Ui) -> str:
     with open_instance(ui.home) as instance:
         computing = awaited(lambda: RunProcess.of(instance.get_runs(dg.RunsFilter(run_ids=[launched]))[0]))
         psutil.Process(computing.pid).kill()
-        again = awaited(lambda: next((r for r in instance.get_runs() if r.parent_run_id == launched), None))
+        again = awaited(lambda: next((r for r in instance.get_runs() if r.tags.get(REPEATS) == launched), None))
     address = f"{ui.url}/runs/{again.run_id}"
     opened.goto(address)
     expect(opened.get_by_text("Success", exact=True).first).to_be_visible(timeout=NIGHTLY_MS)

@@ -15,6 +15,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipelines.orchestration.dead_nights import NOT_AGAIN, REPEATS, again
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.run_processes import RunProcess, death, fail_dead_runs, fail_unborn_runs
 
@@ -107,9 +108,30 @@ def test_a_run_that_repeats_a_dead_one_is_not_taken_for_it() -> None:
     assert death(repeated, datetime.now(UTC)) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "tags", "is_repeated"),
+    [
+        (dg.DagsterRunStatus.FAILURE, {}, True),
+        (dg.DagsterRunStatus.FAILURE, {"dagster/failure_reason": "UNEXPECTED_TERMINATION"}, True),
+        (dg.DagsterRunStatus.FAILURE, {"dagster/failure_reason": "STEP_FAILURE"}, False),
+        (dg.DagsterRunStatus.FAILURE, {REPEATS: "the first"}, False),
+        (dg.DagsterRunStatus.FAILURE, NOT_AGAIN, False),
+        (dg.DagsterRunStatus.CANCELED, {}, False),
+        (dg.DagsterRunStatus.STARTED, {}, False),
+    ],
+)
+def test_the_newest_night_is_run_again_where_it_died(
+    status: dg.DagsterRunStatus, tags: dict[str, str], is_repeated: bool
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = instance.create_run_for_job(nothing, status=status, tags=tags)
+        asked = again(instance)
+    assert (asked.run_key if asked else None) == (run.run_id if is_repeated else None)
+
+
 def test_a_run_that_was_starting_when_the_power_failed_is_given_up_within_two_minutes(tmp_path: Path) -> None:
     with open_instance(tmp_path) as instance:
-        run = instance.create_run_for_job(as_of_nothing, status=dg.DagsterRunStatus.STARTING)
+        run = instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.STARTING)
         launched = datetime.now(UTC)
         booted, later = launched + timedelta(seconds=20), launched + timedelta(seconds=100)
         assert fail_unborn_runs(instance, launched - timedelta(days=1), later) == []  # what starts it is there
@@ -118,8 +140,8 @@ def test_a_run_that_was_starting_when_the_power_failed_is_given_up_within_two_mi
         assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
 
 
-@dg.job
-def as_of_nothing() -> None:
+@dg.job(name="nightly")
+def nothing() -> None:
     """A job that is never begun."""
 
 
