@@ -15,7 +15,7 @@ import hashlib
 import platform
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, partial
 from importlib.metadata import version
@@ -88,61 +88,55 @@ class Keeping:
     doubt: str = ""
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A part as it was computed tonight."""
-
-    rows: pl.DataFrame
-    compute: Compute
-    taken_over: bool
-    renewed: Callable[[], bytes] | None
-
-
-@dataclass
 class KeptParts:
     """Implements Kept over what was stored; code: the file whose function computes."""
 
-    stored: Mapping[str, bytes]
-    code: Path
-    _parts: dict[str, _Part] = field(default_factory=dict)
+    def __init__(self, stored: Mapping[str, bytes], code: Path, as_of: date) -> None:
+        """Draws the part that is computed anew: before they are made, so that of no other anything is held."""
+        self._stored, self._code = dict(stored), code
+        self._drawn = random.Random(as_of.toordinal()).choice(sorted(stored)) if stored else None
+        self._sample: tuple[pl.DataFrame, Compute] | None = None
+        self._standing: list[str] = []
+        self._renewed: dict[str, Callable[[], bytes]] = {}
 
     def continued(
         self, part: str, stands_on: Sequence[FloatArray], compute: Compute, parameters: object = None
     ) -> pl.DataFrame:
         """Takes over what is dated before the first day on which anything differs."""
-        mark = _fingerprint(self.code, parameters)
-        stored = _stored_rows(self.stored.get(part), mark, stands_on)
+        mark = _fingerprint(self._code, parameters)
+        stored = _stored_rows(self._stored.pop(part, None), mark, stands_on)
         known = None if stored is None else stored.known
         rows = compute(known)
-        stays = stored is not None and stored.is_whole and _days(stored.known, rows) <= RENEWED_AFTER
-        renewed = None if stays else partial(_bytes, mark, stands_on, rows)
-        self._parts[part] = _Part(rows, compute, known is not None, renewed)
+        if stored is not None and part == self._drawn:
+            self._sample = rows, compute
+        if stored is not None and stored.is_whole and _days(stored.known, rows) <= RENEWED_AFTER:
+            self._standing.append(part)
+        else:
+            self._renewed[part] = partial(_bytes, mark, stands_on, rows)
         return rows
 
-    def contradicted(self, as_of: date) -> str | None:
-        """Compute one part anew, another every night; its name where it is not what was taken over."""
-        taken_over = sorted(name for name, part in self._parts.items() if part.taken_over)
-        if not taken_over:
+    def contradicted(self) -> str | None:
+        """Compute the part that was drawn anew, another every night; its name where that is not what was taken over."""
+        if self._sample is None:
             return None
-        name = random.Random(as_of.toordinal()).choice(taken_over)
-        return None if _same(self._parts[name].rows, self._parts[name].compute(None)) else name
+        rows, compute = self._sample
+        return None if _same(rows, compute(None)) else self._drawn
 
     def keeping(self, doubt: str = "") -> Keeping:
         """What there is to store."""
-        renewed = {name: part.renewed for name, part in self._parts.items() if part.renewed is not None}
-        return Keeping(tuple(name for name in self._parts if name not in renewed), renewed, doubt)
+        return Keeping(tuple(self._standing), self._renewed, doubt)
 
 
 def computed_with_past(
     contract: type[Table], function: Callable[[Kept], pl.DataFrame], code: Path, lies_in: KeptBytes, as_of: date
 ) -> tuple[pl.DataFrame, Keeping]:
     """A table's rows and what to keep of them; where the sample differs, all from nothing."""
-    kept = KeptParts(lies_in.kept(contract), code)
+    kept = KeptParts(lies_in.kept(contract), code, as_of)
     frame = function(kept)
-    wrong = kept.contradicted(as_of)
+    wrong = kept.contradicted()
     if wrong is None:
         return frame, kept.keeping()
-    kept = KeptParts({}, code)
+    kept = KeptParts({}, code, as_of)
     return function(kept), kept.keeping(
         f"{contract.full_name()}: what was kept of {wrong} is not what computing it anew says; "
         f"the whole table was computed anew, and nothing kept before is believed"
