@@ -43,6 +43,7 @@ def confidence_band(
     y: FloatArray,
     window: int,
     level: float = 0.95,
+    moments: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Confidence band of a rolling correlation, from what was known on each row.
 
@@ -56,6 +57,8 @@ def confidence_band(
         The window they were computed with, in rows.
     level : float
         Nominal coverage, between 0 and 1.
+    moments : float64[T, lags + 1], optional
+        As returned by ``jackknife_moments(x, y, correlation, window)``, where they are at hand; by default computed.
 
     Returns
     -------
@@ -97,17 +100,42 @@ def confidence_band(
             "correlation and observations must have one value per row of x and y, "
             f"got shapes {r.shape} and {n.shape} for {x.shape}"
         )
-    inflation, rows_behind = _inflation(x, y, r, window)
-    quantile = stdtrit(np.maximum(rows_behind - 3, 1), 0.5 + level / 2)
+    if moments is None:
+        moments = jackknife_moments(x, y, r, window)
+    inflation, rows_behind = _inflation(moments, window)
+    freedom, row = np.unique(np.maximum(rows_behind - 3, 1), return_inverse=True)  # few differ, and each costs a search
+    quantile = stdtrit(freedom, 0.5 + level / 2)[row]
     half_width = quantile * np.sqrt(inflation / np.maximum(n - 3, 1))
     z = np.arctanh(np.clip(r, -PERFECT, PERFECT))
     return np.minimum(r, np.tanh(z - half_width)), np.maximum(r, np.tanh(z + half_width))
 
 
-def _inflation(x: FloatArray, y: FloatArray, r: FloatArray, window: int) -> tuple[FloatArray, IntArray]:
+def jackknife_moments(
+    x: FloatArray, y: FloatArray, correlation: FloatArray, window: int, known: FloatArray | None = None
+) -> FloatArray:
+    """Variance and autocovariances of the jackknife's pseudo-values of atanh(r), which `confidence_band` rests on.
+
+    x, y, correlation: float64[T]; known: float64[N, lags + 1] with N <= T, the result's first rows where they are at
+    hand. Returns float64[T, lags + 1], NaN where the correlation is NaN or rests on fewer than 5 observations. Row t
+    depends on rows t - window + 1 to t only, so known rows and those after them are what computing all gives, bit for
+    bit.
+    """
+    x, y = as_pair(x, y)
+    moments = np.full((x.size, _lags(window) + 1), np.nan)
+    first = 0 if known is None else len(known)
+    moments[:first] = np.nan if known is None else known
+    _jackknife_moments(x, y, np.asarray(correlation, dtype=np.float64), window, first, moments)
+    return moments
+
+
+def _lags(window: int) -> int:
+    return max(1, min(LARGEST_LAG, window // 4))
+
+
+def _inflation(moments: FloatArray, window: int) -> tuple[FloatArray, IntArray]:
     """Variance of atanh(r) in units of 1 / (n - 3), and how many rows it was learnt from."""
-    lags = max(1, min(LARGEST_LAG, window // 4))
-    moments = _jackknife_moments(x, y, r, window, lags)
+    lags = _lags(window)
+    moments = moments.copy()
     own = moments[:, 0] = np.maximum(moments[:, 0], SMALLEST_INFLATION)
     known = np.isfinite(own)
     capped = moments * np.minimum(1.0, LARGEST_INFLATION / own)[:, None]
@@ -133,20 +161,18 @@ def _trailing_mean(moments: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
 
 
 @njit(cache=True)
-def _jackknife_moments(x, y, correlation, window, lags):  # type: ignore[no-untyped-def]
-    """Variance (column 0) and lag-k autocovariances of the pseudo-values of atanh(r), a row per window."""
-    moments = np.full((x.size, lags + 1), np.nan)
+def _jackknife_moments(x, y, correlation, window, first, moments):  # type: ignore[no-untyped-def]
+    """Write variance (column 0) and lag-k autocovariances of the pseudo-values of atanh(r) from row `first` on."""
     a = np.empty(window)
     b = np.empty(window)
     pseudo = np.empty(window)
-    for t in range(x.size):
+    for t in range(first, x.size):
         if np.isnan(correlation[t]):
             continue
         n = gather_joint(x, y, max(0, t - window + 1), t + 1, a, b)
         if n < SMALLEST_SAMPLE:
             continue
         jackknife_of_window(a, b, pseudo, n, moments[t])
-    return moments
 
 
 @njit(cache=True)

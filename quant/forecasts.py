@@ -90,15 +90,26 @@ class ReferenceClass:
 
 
 def reference_class(
-    gap: FloatArray, outcomes: FloatArray, horizon: int, *, like: float = 2.0, fewest: int = 63
+    gap: FloatArray,
+    outcomes: FloatArray,
+    horizon: int,
+    *,
+    like: float = 2.0,
+    fewest: int = 63,
+    known: ReferenceClass | None = None,
 ) -> ReferenceClass:
     """Days before each row with a gap of the same sign, and between 1/like and like times its size.
 
-    gap: float64[T]; outcomes: float64[T, C] of 1.0, 0.0 and NaN, those of row t being known on row t + horizon.
+    gap: float64[T]; outcomes: float64[T, C] of 1.0, 0.0 and NaN, those of row t being known on row t + horizon; known:
+    the result's first rows where they are at hand. A row depends on nothing that was not known on it.
     """
     days, independent = np.zeros((2, len(gap)), dtype=np.int64)
     rates = np.full(outcomes.shape, np.nan)
-    for row in range(horizon, len(gap)):
+    first = 0
+    if known is not None:
+        first = len(known.days)
+        days[:first], independent[:first], rates[:first] = known.days, known.independent, known.rates
+    for row in range(max(horizon, first), len(gap)):
         past = gap[: row - horizon + 1] / gap[row] if gap[row] else np.full(1, np.nan)
         alike = np.flatnonzero((past >= 1 / like) & (past <= like) & np.isfinite(outcomes[: len(past), 0]))
         days[row] = len(alike)
@@ -125,13 +136,14 @@ class Forecasts:
     probability: float64[T], issued; base_rate: float64[T], share of yes among the outcomes known that day;
     components: float64[T, K], what each feature adds to the log-odds of the chance that the forecast started from:
     logit(probability) = logit(expected, else base_rate) + components.sum(axis=1); uncalibrated: float64[T], before
-    recalibration.
+    recalibration, from weighted: float64[T, K], the components before it.
     """
 
     probability: FloatArray
     base_rate: FloatArray
     components: FloatArray
     uncalibrated: FloatArray
+    weighted: FloatArray
 
 
 def walk_forward(
@@ -143,6 +155,7 @@ def walk_forward(
     expected: FloatArray | None = None,
     refit_every: int = 21,
     fewest_outcomes: int = 252,
+    known: tuple[FloatArray, FloatArray] | None = None,
 ) -> Forecasts:
     """Logistic forecasts, each estimated only from outcomes whose horizon had ended on its row.
 
@@ -154,7 +167,8 @@ def walk_forward(
     standard deviation, float64[K] (ridge regression as Bayes: Hoerl & Kennard 1970), so few outcomes add nothing.
     Recalibration scales that sum by one slope (Platt 1999) learnt from the forecasts that have been scored so far,
     prior 1 +- 0.5, within 0 and 1.5. Both are estimated anew every `refit_every` rows, counted from the first, so
-    appending rows changes no forecast. Raises ValueError when lengths differ.
+    appending rows changes no forecast. known: `weighted` and `components` of the first rows where they are at hand.
+    Raises ValueError when lengths differ.
     """
     from scipy import special
 
@@ -168,7 +182,11 @@ def walk_forward(
     chance = base_rate if expected is None else np.where(np.isfinite(base_rate), expected, np.nan)
     log_odds = _log_odds(chance)
     raw, components = np.full((2, rows, width), np.nan)
-    for start in range(0, rows, refit_every):
+    first = 0
+    if known is not None:
+        first = len(known[0])
+        raw[:first], components[:first] = known
+    for start in range(first // refit_every * refit_every, rows, refit_every):
         now = slice(start, min(start + refit_every, rows))
         past = slice(0, max(start - horizon + 1, 0))
         offset = None if expected is None else _log_odds(expected[past])
@@ -189,6 +207,7 @@ def walk_forward(
         base_rate=np.where(np.isfinite(components).all(axis=1), base_rate, np.nan),
         components=components,
         uncalibrated=special.expit(log_odds + raw.sum(axis=1)),
+        weighted=raw,
     )
 
 

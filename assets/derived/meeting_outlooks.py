@@ -10,12 +10,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property, partial
 from itertools import groupby
 from operator import itemgetter
 
 import polars as pl
 
 from assets.contracts.policy import MeetingOutlooks
+from assets.framework.kept import ANEW, FloatArray, Kept, numbers_of
 from assets.framework.table import table
 from assets.reference.facts import Reference
 from quant.fedwatch import OLDEST_RATE, ImpliedPath, PathEnd, rate_path, unlisted
@@ -43,39 +45,52 @@ def meeting_outlooks(
     meetings: pl.DataFrame,
     macro_series: pl.DataFrame,
     reference: Reference,
+    kept: Kept = ANEW,
 ) -> pl.DataFrame:
     """Every day's outlook of every coming meeting."""
-    rates = _Rates.of(macro_series.filter(series_id="DFF"))
-    paths = _paths(implied_rates, target_decisions, meetings, rates, reference)
-    return pl.DataFrame([row for path in paths for row in _rows(path)], schema=_SCHEMA, orient="row")
+    read = _Read(
+        target_decisions.select("meeting_date", "target_lower_pct", "target_upper_pct").sort("meeting_date"),
+        meetings.select("meeting_date", "scheduled").sort("meeting_date"),
+        macro_series.filter(series_id="DFF").select("available_on", "date", "value").sort("available_on", "date"),
+        reference,
+    )
+    curves = implied_rates.select("observed_on", "delivery_month", "settlement").sort("observed_on", "delivery_month")
+    by_year = curves.with_columns(year=pl.col("observed_on").dt.year())
+    years = by_year.partition_by("year", maintain_order=True, include_key=False)
+    return pl.concat([pl.DataFrame(schema=_SCHEMA), *(_of_year(of_year, read, kept) for of_year in years)])
 
 
-def _paths(
-    implied_rates: pl.DataFrame,
-    target_decisions: pl.DataFrame,
-    meetings: pl.DataFrame,
-    rates: _Rates,
-    reference: Reference,
-) -> Iterator[ImpliedPath]:
+def _of_year(curves: pl.DataFrame, read: _Read, kept: Kept) -> pl.DataFrame:
+    """A part of what is kept, so that a settlement restated long ago costs a year and a sample not more."""
+    year = curves["observed_on"][0].year
+    says_all = (HORIZON, read.reference.meetings_listed_until, sorted(read.reference.cancelled_meetings.items()))
+    return kept.continued(
+        str(year), [numbers_of(curves), *read.known_in(year)], partial(_outlooks, curves, read), says_all
+    )
+
+
+def _outlooks(curves: pl.DataFrame, read: _Read, known: pl.DataFrame | None) -> pl.DataFrame:
+    """The outlooks of every day with settlements, after those that are known."""
+    new = curves if known is None else curves.filter(pl.col("observed_on") > known["observed_on"][-1])
+    found = pl.DataFrame([row for path in _paths(new, read) for row in _rows(path)], schema=_SCHEMA, orient="row")
+    return found if known is None else pl.concat([known, found])
+
+
+def _paths(curves: pl.DataFrame, read: _Read) -> Iterator[ImpliedPath]:
     """One path per day with settlements, from what was known on it."""
-    calendar = _Calendar.of(meetings, reference)
-    decisions = target_decisions.sort("meeting_date")
-    decided = decisions["meeting_date"].to_list()
-    ranges = decisions.select("target_lower_pct", "target_upper_pct").rows()
-    settlements = implied_rates.sort("observed_on").select("observed_on", "delivery_month", "settlement").iter_rows()
-    for day, curve in groupby(settlements, key=itemgetter(0)):
-        last = bisect_left(decided, day)  # decisions taken before the day
+    for day, curve in groupby(curves.iter_rows(), key=itemgetter(0)):
+        last = bisect_left(read.decided, day)  # decisions taken before the day
         if last:
             path = rate_path(
                 {month: price for _, month, price in curve},
-                calendar.known_on(day),
+                read.calendar.known_on(day),
                 day,
-                ranges[last - 1],
+                read.ranges[last - 1],
                 decided_until=day - timedelta(days=1),
-                effective_rates=rates.public_on(day),
-                listed_until=reference.meetings_listed_until,
+                effective_rates=read.rates.public_on(day),
+                listed_until=read.reference.meetings_listed_until,
             )
-            yield _ended(path, reference.meetings_listed_until)
+            yield _ended(path, read.reference.meetings_listed_until)
 
 
 def _ended(path: ImpliedPath, listed_until: date) -> ImpliedPath:
@@ -84,6 +99,39 @@ def _ended(path: ImpliedPath, listed_until: date) -> ImpliedPath:
         return path
     first_unlisted = max(listed_until + timedelta(days=1), path.observed_on)
     return replace(path, end=PathEnd(first_unlisted, unlisted(listed_until)))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is read beside the settlements, each in the order in which it became known."""
+
+    decisions: pl.DataFrame
+    meetings: pl.DataFrame
+    effective: pl.DataFrame
+    reference: Reference
+
+    def known_in(self, year: int) -> Iterator[FloatArray]:
+        """What days of a year read of it, beside the first day that reads it."""
+        first, last = date(year, 1, 1) - 2 * OLDEST_RATE, date(year, 12, 31)
+        yield numbers_of(self.decisions)
+        yield numbers_of(self.meetings.select(pl.col("meeting_date") - HORIZON, "scheduled"))
+        yield numbers_of(self.effective.filter(pl.col("available_on").is_between(first, last)))
+
+    @cached_property
+    def calendar(self) -> _Calendar:
+        return _Calendar.of(self.meetings, self.reference)
+
+    @cached_property
+    def rates(self) -> _Rates:
+        return _Rates.of(self.effective)
+
+    @cached_property
+    def decided(self) -> list[date]:
+        return self.decisions["meeting_date"].to_list()
+
+    @cached_property
+    def ranges(self) -> list[tuple[float, float]]:
+        return self.decisions.select("target_lower_pct", "target_upper_pct").rows()
 
 
 @dataclass(frozen=True)
@@ -96,8 +144,7 @@ class _Calendar:
 
     @classmethod
     def of(cls, meetings: pl.DataFrame, reference: Reference) -> _Calendar:
-        ordered = meetings.sort("meeting_date")
-        return cls(ordered["meeting_date"].to_list(), ordered["scheduled"].to_list(), reference.cancelled_meetings)
+        return cls(meetings["meeting_date"].to_list(), meetings["scheduled"].to_list(), reference.cancelled_meetings)
 
     def known_on(self, day: date) -> list[date]:
         """Meetings of the month before, of this one and of the horizon, as they stood in the calendar on the day."""
@@ -117,8 +164,7 @@ class _Rates:
 
     @classmethod
     def of(cls, rates: pl.DataFrame) -> _Rates:
-        ordered = rates.sort("available_on", "date")
-        return cls(*(ordered[column].to_list() for column in ("available_on", "date", "value")))
+        return cls(*(rates[column].to_list() for column in ("available_on", "date", "value")))
 
     def public_on(self, day: date) -> dict[date, float]:
         """The newest that were public at the end of the day."""

@@ -16,7 +16,16 @@ import polars as pl
 from assets.framework.contract import RawTable, Table
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows
-from assets.framework.table import FUNCTIONS, READS, SQL_FOLDER, Arguments, Horizon, finished_rows, sql_dependencies
+from assets.framework.table import (
+    FUNCTIONS,
+    READS,
+    SQL_FOLDER,
+    Arguments,
+    Horizon,
+    finished_rows,
+    rows_of,
+    sql_dependencies,
+)
 
 
 class Tables(Protocol):
@@ -53,10 +62,8 @@ def computed(contract: type[Table], tables: Tables, resources: Mapping[str, Any]
     name = contract.table_name()
     if name not in FUNCTIONS:
         return finished_rows(contract, tables.query(_sql(name)), horizon)
-    arguments = Arguments.of(FUNCTIONS[name])
-    frames = {read: tables.load(CONTRACTS[read]) for read in arguments.tables}
-    frame = FUNCTIONS[name](**frames, **{r: resources[r] for r in arguments.resources})
-    return finished_rows(contract, frame, horizon)
+    frames = {read: tables.load(CONTRACTS[read]) for read in Arguments.of(FUNCTIONS[name]).tables}
+    return rows_of(contract, frames, resources, horizon)
 
 
 def _sql(name: str) -> str:

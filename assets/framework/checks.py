@@ -14,10 +14,12 @@ from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.door.findings import ORDER
 from assets.framework import rule_checks
 from assets.framework.contract import RawTable, Table
+from assets.framework.kept import Keeping
 from assets.framework.rows import Rows
 from assets.upstream import Missing
 
 AS_EXPECTED = "all_is_as_expected"
+KEPT_HOLDS = "what_was_kept_holds"
 BELIEVED = "everything_is_believed"
 _RAW_TOLERANCE = 0.05  # upstreams send a bad row now and then; a flood of them means something else is wrong
 
@@ -88,7 +90,30 @@ def of_rows(contract: type[Table], rows: Rows) -> list[dg.AssetCheckResult]:
                 description="; ".join(concerns) or "all is as expected",
             )
         )
+    if rows.kept is not None:
+        results.append(of_kept(rows.kept))
     return [*results, *rule_checks.of_rows(contract, rows, results[0].severity)]
+
+
+def spec_of_kept(key: dg.AssetKey) -> dg.AssetCheckSpec:
+    """The check of a table that keeps parts between nights."""
+    return dg.AssetCheckSpec(
+        KEPT_HOLDS,
+        asset=key,
+        description="A part drawn at random, another every night, is computed from nothing and is bit for bit what was "
+        "taken over from an earlier night; where it is not, nothing is taken over.",
+    )
+
+
+def of_kept(keeping: Keeping) -> dg.AssetCheckResult:
+    """Judge what was taken over from earlier nights."""
+    return dg.AssetCheckResult(
+        check_name=KEPT_HOLDS,
+        passed=not keeping.doubt,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=keeping.doubt or "what was kept is what computing anew says",
+        metadata={"parts_standing": len(keeping.standing), "parts_renewed": len(keeping.renewed)},
+    )
 
 
 def of_arrival(asked: Sequence[Futures | Symbol | Series], missing: Sequence[Missing]) -> dg.AssetCheckResult:

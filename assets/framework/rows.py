@@ -13,6 +13,7 @@ import polars as pl
 from assets.door.findings import Finding
 from assets.framework.contract import RawTable, Table
 from assets.framework.errors import KnownFault
+from assets.framework.kept import Keeping
 
 
 class ContractError(KnownFault, ValueError):
@@ -26,7 +27,8 @@ class Rows:
     Of raw tables only: `broken` says besides whose value of when it is (series, day), what was odd (field, value, was,
     expected_low, expected_high, reason); held names those of the good rows that wait for a second answer, by key;
     fetched are the series an upstream answered for, new rows or none; findings and notes are what a person should
-    know, of single values and of the answer.
+    know, of single values and of the answer. Of tables that keep parts between nights only: kept, what of them to store
+    with the rows.
     """
 
     good: pl.DataFrame
@@ -35,6 +37,7 @@ class Rows:
     held: pl.DataFrame = field(default_factory=pl.DataFrame)
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    kept: Keeping | None = None
 
     def let_go(self) -> None:
         """Give the memory of the rows back once they are stored, whoever still holds this."""

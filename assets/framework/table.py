@@ -10,8 +10,8 @@ The asset bodies carry no return annotation: with one, Dagster takes the value f
 import hashlib
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from assets.catalog import Catalog, Futures, Series, Symbol
 from assets.door.judgement import admitted
 from assets.framework import checks, lineage
 from assets.framework.contract import Mart, RawTable, Table
+from assets.framework.kept import computed_with_past
 from assets.framework.registry import CONTRACTS
 from assets.framework.rows import Rows, hold_to_contract
 from assets.framework.step_failure import in_one_sentence
@@ -34,6 +35,7 @@ from assets.upstream import Fetched
 
 SQL_FOLDER = Path(__file__).parents[2] / "sql"
 _BOOKKEEPING = {"fetches", "restatements", "doubts"}  # known.X that are kept beside raw, filled with it
+KEPT = "kept"  # the parameter of functions that keep parts between nights
 POOL = "warehouse"  # one writer at a time, whichever run it belongs to
 
 _NOTHING_ASKED = "the run was restricted to other ids; nothing was asked for, what is stored stays"
@@ -70,16 +72,22 @@ class Queries(Protocol):
 
 @dataclass(frozen=True)
 class Arguments:
-    """A function's parameters, told apart: tables it reads, resources it uses."""
+    """A function's parameters, told apart: tables it reads, resources it uses, whether it keeps parts of itself."""
 
     tables: tuple[str, ...]
     resources: tuple[str, ...]
+    keeps: bool
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The resources without which the function cannot be called."""
+        return (*self.resources, "warehouse") if self.keeps else self.resources
 
     @classmethod
     def of(cls, function: Callable[..., object]) -> "Arguments":
         names = tuple(inspect.signature(function).parameters)
         tables = tuple(n for n in names if n in CONTRACTS)
-        return cls(tables, tuple(n for n in names if n not in CONTRACTS))
+        return cls(tables, tuple(n for n in names if n not in CONTRACTS and n != KEPT), KEPT in names)
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,8 @@ def _class_lines(file: Path) -> dict[str, int]:
 
 
 def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[[TableFunction], AssetsDefinition]:
-    """Make a pure function an asset: parameters named like tables are their rows, others are resources.
+    """Make a pure function an asset: parameters named like tables are their rows, `kept` is what it keeps between
+    nights (assets.framework.kept), others are resources.
 
     reads: tables it reads by queries of its own, which must be there before it.
     """
@@ -120,15 +129,15 @@ def table(contract: type[Table], reads: Sequence[type[Table]] = ()) -> Callable[
         READS[contract.table_name()] = {*arguments.tables, *(read.table_name() for read in reads)}
 
         @dg.asset(
-            **_presentation(contract, {"polars", "python"}, Place.of(function)),
+            **_presentation(contract, {"polars", "python"}, Place.of(function), arguments.keeps),
             ins={name: dg.AssetIn(key=asset_key(CONTRACTS[name])) for name in arguments.tables},
             deps=[asset_key(read) for read in reads],
-            required_resource_keys={"horizon", *arguments.resources},
+            required_resource_keys={"horizon", *arguments.needed},
         )
         def body(context: AssetExecutionContext, **frames: pl.DataFrame):
-            resources = {name: getattr(context.resources, name) for name in arguments.resources}
+            resources = {name: getattr(context.resources, name) for name in arguments.needed}
             with in_one_sentence():
-                return _result(contract, function(**frames, **resources), context.resources.horizon)
+                return _result(contract, rows_of(contract, frames, resources, context.resources.horizon))
 
         return body
 
@@ -217,7 +226,8 @@ def _sql_table(path: Path) -> AssetsDefinition:
     )
     def body(context: AssetExecutionContext):
         with in_one_sentence():
-            return _result(contract, context.resources.warehouse.query(sql), context.resources.horizon)
+            frame = context.resources.warehouse.query(sql)
+            return _result(contract, finished_rows(contract, frame, context.resources.horizon))
 
     return body
 
@@ -242,7 +252,7 @@ def asset_key(contract: type[Table]) -> dg.AssetKey:
     return dg.AssetKey([contract.layer, contract.table_name()])
 
 
-def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dict[str, Any]:
+def _presentation(contract: type[Table], kinds: set[str], made_by: Place, keeps: bool = False) -> dict[str, Any]:
     """Everything the Dagster UI shows of a table before it is filled, and the pool it is written in."""
     return {
         "key": asset_key(contract),
@@ -261,7 +271,10 @@ def _presentation(contract: type[Table], kinds: set[str], made_by: Place) -> dic
             "made by": str(made_by),
             "dagster/code_references": _links(contract=Place.of(contract), code=made_by),
         },
-        "check_specs": checks.specs(contract, asset_key(contract)),
+        "check_specs": [
+            *checks.specs(contract, asset_key(contract)),
+            *([checks.spec_of_kept(asset_key(contract))] if keeps else []),
+        ],
         "pool": POOL,
     }
 
@@ -301,6 +314,25 @@ def _column_schema(contract: type[Table]) -> dg.TableSchema:
     )
 
 
+def rows_of(
+    contract: type[Table], frames: Mapping[str, pl.DataFrame], resources: Mapping[str, Any], horizon: Horizon
+) -> Rows:
+    """The finished rows of a table that a function makes, from the tables it reads and the resources it needs."""
+    function = FUNCTIONS[contract.table_name()]
+    arguments = Arguments.of(function)
+    given = {**frames, **{name: resources[name] for name in arguments.resources}}
+    if not arguments.keeps:
+        return finished_rows(contract, function(**given), horizon)
+    frame, keeping = computed_with_past(
+        contract,
+        lambda kept: function(**given, kept=kept),
+        Place.of(function).file,
+        resources["warehouse"],
+        horizon.as_of,
+    )
+    return replace(finished_rows(contract, frame, horizon), kept=keeping)
+
+
 def finished_rows(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> Rows:
     """Stamp a mart's rows with the run's horizon and hold them to the contract."""
     if issubclass(contract, Mart):
@@ -308,8 +340,7 @@ def finished_rows(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) 
     return hold_to_contract(contract, frame)
 
 
-def _result(contract: type[Table], frame: pl.DataFrame, horizon: Horizon) -> dg.MaterializeResult[Rows]:
-    rows = finished_rows(contract, frame, horizon)
+def _result(contract: type[Table], rows: Rows) -> dg.MaterializeResult[Rows]:
     return dg.MaterializeResult(
         value=rows,
         metadata={"dagster/row_count": rows.good.height, "rows_quarantined": rows.broken.height},

@@ -4,13 +4,14 @@ Here: the assets that turn the signal's inputs into forecasts and scores, and pu
 known when (sql/derived/signal_inputs.sql), the model (quant.forecasts), the scores (quant.scoring), which pair
 (assets/catalog.toml) and horizons (assets/studies.toml).
 
-Forecasts are recomputed every night rather than kept: every one uses only what was known on its day, in an order
-that appended days do not change, so recomputing gives the forecast that was issued.
+Every forecast uses only what was known on its day, in an order that appended days do not change, so recomputing gives
+the forecast that was issued. What of it is kept between nights is kept to save the work, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,14 @@ import polars as pl
 
 from assets.catalog import Catalog, Pair
 from assets.contracts.studies import RecouplingSignal, SignalScorecard
+from assets.framework.kept import ANEW, Kept, days_of
 from assets.framework.table import table
 from assets.studies import Recoupling, Studies
 from quant.bootstrap import resampled_days
 from quant.events import FloatArray, independent_events
 from quant.forecasts import (
     CATCH_UP_SHARE,
+    ReferenceClass,
     catch_up,
     furthest_made_up,
     random_walk_probability,
@@ -40,6 +43,8 @@ _MODELS = {
     "random_walk": "probability_random_walk",
 }
 _COMPONENTS = ("trend_gap", "coupling", "liquidity", "policy", "volatility", "flows")
+_COMPONENT_COLUMNS = [f"component_{name}" for name in _COMPONENTS]
+_WEIGHTED_COLUMNS = [f"weighted_{name}" for name in _COMPONENTS]
 _FEWEST_INDEPENDENT = 30
 CALIBRATED = (0.8, 1.2)  # slopes at which probabilities mean what they say
 _VOLATILITY_SESSIONS, _USUAL_SESSIONS = 126, 252
@@ -47,7 +52,7 @@ _VOLATILITY_SESSIONS, _USUAL_SESSIONS = 126, 252
 
 @table(RecouplingSignal)
 def recoupling_signal(
-    signal_inputs: pl.DataFrame, session_prices: pl.DataFrame, catalog: Catalog, studies: Studies
+    signal_inputs: pl.DataFrame, session_prices: pl.DataFrame, catalog: Catalog, studies: Studies, kept: Kept = ANEW
 ) -> pl.DataFrame:
     """A forecast for every session and horizon since there were enough outcomes to learn from."""
     entry, pair = studies.recoupling, catalog.headline_pair
@@ -56,7 +61,7 @@ def recoupling_signal(
         "symbol", index="session", values="return_price"
     )
     inputs = signal_inputs.filter(pair=pair.id).join(prices, on="session", how="left").sort("session")
-    frames = [_forecasts(inputs, horizon, pair, entry) for horizon in entry.horizons_sessions]
+    frames = [_forecasts(inputs, horizon, pair, entry, kept) for horizon in entry.horizons_sessions]
     issued = pl.concat(frames).sort("horizon_sessions", "session")
     return issued.with_columns(reading=_reading(issued, names))
 
@@ -73,7 +78,7 @@ def signal_scorecard(recoupling_signal: pl.DataFrame, studies: Studies) -> pl.Da
     return pl.DataFrame(rows) if rows else SignalScorecard.create_empty()
 
 
-def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling) -> pl.DataFrame:
+def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling, kept: Kept) -> pl.DataFrame:
     """One horizon's forecasts, with what happened where that is known."""
     from quant.trailing import trailing_deviation
 
@@ -82,31 +87,29 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling
     volatility = trailing_deviation(np.diff(log_ratio, prepend=np.nan), _VOLATILITY_SESSIONS)
     made_up, caught_up = catch_up(log_ratio, gap, horizon)
     by_chance = random_walk_probability(gap, volatility, horizon)
-    forecasts = walk_forward(
-        _features(inputs, gap, volatility, horizon),
-        caught_up,
-        horizon,
-        prior_sd=np.full(len(_COMPONENTS), entry.component_prior),
-        expected=by_chance,
-        refit_every=entry.refit_sessions,
-        fewest_outcomes=entry.fewest_outcomes,
-    )
+    sessions, features = inputs["session"], _features(inputs, gap, volatility, horizon)
+    of_gap = np.column_stack([days_of(sessions), gap, log_ratio])
+    issued = partial(_issued, sessions, features, caught_up, by_chance, horizon, entry)
+    forecasts = kept.continued(f"forecasts {horizon}", [np.column_stack([of_gap, features])], issued, entry)
     asset_lags = pl.Series(gap < 0)
     to_make_up = CATCH_UP_SHARE * np.abs(gap)
     furthest = furthest_made_up(log_ratio, gap, horizon)
     within = np.where(np.isfinite(furthest), furthest >= to_make_up, np.nan)
-    alike = reference_class(gap, np.column_stack([caught_up, within]), horizon)
-    so_far = skill_so_far(brier_losses(forecasts.probability, caught_up), brier_losses(by_chance, caught_up), horizon)
+    seen = partial(_seen, sessions, gap, np.column_stack([caught_up, within]), horizon)
+    alike = kept.continued(f"days alike {horizon}", [of_gap], seen, horizon)
+    so_far = skill_so_far(
+        brier_losses(forecasts["probability"].to_numpy(), caught_up), brier_losses(by_chance, caught_up), horizon
+    )
     follower_price = pl.when(asset_lags).then(pair.asset).otherwise(pair.benchmark)
     return (
         inputs.select("session", "gap_63d", pair.asset, pair.benchmark)
         .with_columns(
             to_make_up=pl.Series(to_make_up),
             price_to_reach=follower_price * pl.Series(np.exp(to_make_up)),
-            reference_days=alike.days,
-            reference_independent=alike.independent,
-            reference_rate=pl.Series(alike.rates[:, 0]).fill_nan(None),
-            reference_rate_within=pl.Series(alike.rates[:, 1]).fill_nan(None),
+            reference_days=alike["days"],
+            reference_independent=alike["independent"],
+            reference_rate=alike["rate"].fill_nan(None),
+            reference_rate_within=alike["rate_within"].fill_nan(None),
             probability_within_random_walk=random_walk_touch_probability(gap, volatility, horizon),
             forecasts_scored=so_far.scored,
             skill_so_far=pl.Series(so_far.skill).fill_nan(None),
@@ -115,11 +118,11 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling
             horizon_sessions=pl.lit(horizon, pl.Int64),
             leader=pl.when(asset_lags).then(pl.lit(pair.benchmark)).otherwise(pl.lit(pair.asset)),
             follower=pl.when(asset_lags).then(pl.lit(pair.asset)).otherwise(pl.lit(pair.benchmark)),
-            probability_catch_up=forecasts.probability,
-            base_rate=forecasts.base_rate,
+            probability_catch_up=forecasts["probability"],
+            base_rate=forecasts["base_rate"],
             probability_random_walk=by_chance,
-            probability_uncalibrated=forecasts.uncalibrated,
-            **{f"component_{name}": forecasts.components[:, k] for k, name in enumerate(_COMPONENTS)},
+            probability_uncalibrated=forecasts["uncalibrated"],
+            **{column: forecasts[column] for column in _COMPONENT_COLUMNS},
             resolved_on=pl.when(pl.Series(np.isfinite(caught_up))).then(pl.col("session").shift(-horizon)),
             made_up=pl.Series(made_up).fill_nan(None),
             caught_up=pl.Series(caught_up).fill_nan(None).cast(pl.Boolean),
@@ -131,6 +134,61 @@ def _forecasts(inputs: pl.DataFrame, horizon: int, pair: Pair, entry: Recoupling
             pl.col("probability_catch_up").is_not_nan(),
             pl.col("probability_random_walk").is_not_nan(),
         )
+    )
+
+
+def _issued(
+    sessions: pl.Series,
+    features: FloatArray,
+    caught_up: FloatArray,
+    by_chance: FloatArray,
+    horizon: int,
+    entry: Recoupling,
+    known: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """A forecast for every session, with what its weights made of the features."""
+    forecasts = walk_forward(
+        features,
+        caught_up,
+        horizon,
+        prior_sd=np.full(len(_COMPONENTS), entry.component_prior),
+        expected=by_chance,
+        refit_every=entry.refit_sessions,
+        fewest_outcomes=entry.fewest_outcomes,
+        known=None if known is None else (known[_WEIGHTED_COLUMNS].to_numpy(), known[_COMPONENT_COLUMNS].to_numpy()),
+    )
+    return pl.DataFrame(
+        {
+            "session": sessions,
+            "probability": forecasts.probability,
+            "base_rate": forecasts.base_rate,
+            "uncalibrated": forecasts.uncalibrated,
+            **dict(zip(_WEIGHTED_COLUMNS, forecasts.weighted.T, strict=True)),
+            **dict(zip(_COMPONENT_COLUMNS, forecasts.components.T, strict=True)),
+        }
+    )
+
+
+def _seen(
+    sessions: pl.Series, gap: FloatArray, outcomes: FloatArray, horizon: int, known: pl.DataFrame | None
+) -> pl.DataFrame:
+    """What followed on earlier days like each session."""
+    earlier = (
+        None
+        if known is None
+        else ReferenceClass(
+            known["days"].to_numpy(), known["independent"].to_numpy(), known.select("rate", "rate_within").to_numpy()
+        )
+    )
+    alike = reference_class(gap, outcomes, horizon, known=earlier)
+    return pl.DataFrame(
+        {
+            "session": sessions,
+            "days": alike.days,
+            "independent": alike.independent,
+            "rate": alike.rates[:, 0],
+            "rate_within": alike.rates[:, 1],
+        }
     )
 
 

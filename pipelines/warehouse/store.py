@@ -23,6 +23,7 @@ from assets.framework.rows import Rows
 from pipelines.warehouse import decisions, doubts
 from pipelines.warehouse.ddl import column_definitions, column_types, listed, literal, table_name
 from pipelines.warehouse.decisions import Decision
+from pipelines.warehouse.kept import keep, kept_parts
 from pipelines.warehouse.known import known_rows
 from pipelines.warehouse.revisions import Fetch, Revisions, append
 from pipelines.warehouse.schema_diff import LossySchemaChange, schema_diff
@@ -52,6 +53,10 @@ class Warehouse:
             return self._laid_down[contract]
         columns = listed(contract.ordered_columns())
         return self.query(f"select {columns} from {table_name(contract)}")
+
+    def kept(self, contract: type[Table]) -> dict[str, bytes]:
+        """What a derived table keeps between nights, by part."""
+        return kept_parts(self._db, contract)
 
     def watermarks(self, contract: type[RawTable], series: str, day: str) -> dict[str, date]:
         """Last stored final date per series of a raw table."""
@@ -113,7 +118,7 @@ class Warehouse:
 
     # ------------------------------------------------------------------ writing
     def replace(self, contract: type[Table], rows: Rows, run_id: str) -> None:
-        """Make a derived table hold exactly these rows, by column name, in one transaction."""
+        """Make a derived table hold exactly these rows, by column name, and keep their parts, in one transaction."""
         self._must_not_be_empty(contract, rows)
         diff = schema_diff(self._stored_columns(contract.layer, contract.table_name()), column_types(contract))
         if diff.is_lossy:
@@ -121,6 +126,8 @@ class Warehouse:
         with self._transaction():
             self._write(contract, rows)
             self._comment(contract)
+            if rows.kept is not None:
+                keep(self._db, contract, rows.kept)
             doubts.keep_broken(self._db, "quarantine.rows", contract.full_name(), rows.broken, run_id, None)
 
     def lay_down(self, contract: type[Table], rows: Rows) -> None:
