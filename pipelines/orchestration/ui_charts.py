@@ -107,7 +107,7 @@ def _smaller(png: bytes) -> bytes:
     from PIL import Image
 
     small = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(16).save(small, "PNG", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(16, Image.Quantize.FASTOCTREE).save(small, "PNG")
     return small.getvalue()
 
 
