@@ -10,17 +10,18 @@ as large and as quick after 1,100 sessions as after 2,520, so nights are measure
 from __future__ import annotations
 
 import os
-import resource
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 from numpy.typing import NDArray
 
 from assets.framework.table import FUNCTIONS
@@ -115,16 +116,15 @@ def _night(name: str, returns: FloatArray, universe: Universe, bar_seconds: floa
         before = rows.filter(pl.col("session") < rows["session"].max())
         StoredStates(Folder(Path(folder)), engine, simulated=False).advance(universe, before, members)
         kept = StoredStates(Folder(Path(folder)), engine, simulated=False)
-        with _clock() as cost:
+        with _clock() as cost, _memory() as held_gb:
             report = kept.advance(universe, rows, members)
             shown = {m: FUNCTIONS[m](report, Universes(universe=(universe,)), kept).height for m in MARTS}
-        memory = _gigabytes(resource.RUSAGE_SELF) + engine.workers * _gigabytes(resource.RUSAGE_CHILDREN)
     if report["days"].unique().to_list() != [1]:
         raise ValueError(f"{name}: the night should have had one new session, not {report['days'].unique().to_list()}")
     return [
         compared(f"universe: night, {name}", cost.wall_seconds, "s", "bar", bar_seconds),
         _figure(f"universe: night, {name}, processor", cost.processor_seconds, "s"),
-        compared(f"universe: night, {name}, memory of all processes", memory, "GB", "bar", MEMORY_GB),
+        compared(f"universe: night, {name}, memory of all processes", max(held_gb), "GB", "bar", MEMORY_GB),
         _figure(f"universe: night, {name}, rows of universe_latest", float(shown["universe_latest"]), "rows"),
     ]
 
@@ -281,8 +281,27 @@ def _processor_seconds() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
-def _gigabytes(whose: int) -> float:
-    return resource.getrusage(whose).ru_maxrss / 1e6
+@contextmanager
+def _memory() -> Iterator[list[float]]:
+    """What this process and its children hold together, in GB, looked at twenty times a second.
+
+    A child's own account of its peak will not do: it begins with what this process held when it was started.
+    """
+    held, ended = [0.0], threading.Event()
+
+    def look() -> None:
+        this = psutil.Process()
+        while not ended.wait(0.05):
+            with suppress(psutil.NoSuchProcess):  # a child that has just ended
+                held.append(sum(p.memory_info().rss for p in (this, *this.children(recursive=True))) / 1e9)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield held
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _figure(name: str, value: float, unit: str) -> Figure:
