@@ -14,7 +14,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import TypeVar
+
+_Entry = TypeVar("_Entry")
 
 _ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _NO_MORE = signal.SIGUSR1  # wakes the thread when there is nothing to hear any more
@@ -48,24 +51,23 @@ def hand_over() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING | {_NO_MORE})
 
 
-@contextmanager
-def settling(settle: Callable[[], object]) -> Iterator[None]:
+def settling(settle: Callable[[], object]) -> AbstractContextManager[None]:
     """While this lasts, a signal calls it before the process ends; what was begun last is settled first."""
-    _settling.append(settle)
-    try:
-        yield
-    finally:
-        _settling.remove(settle)
+    return _entered(_settling, settle)
+
+
+def saying(sentence: Callable[[], str]) -> AbstractContextManager[None]:
+    """While this lasts, a signal ends the process with this sentence."""
+    return _entered(_sentences, sentence)
 
 
 @contextmanager
-def saying(sentence: Callable[[], str]) -> Iterator[None]:
-    """While this lasts, a signal ends the process with this sentence."""
-    _sentences.append(sentence)
+def _entered(entries: list[_Entry], entry: _Entry) -> Iterator[None]:
+    entries.append(entry)
     try:
         yield
     finally:
-        _sentences.remove(sentence)
+        entries.remove(entry)
 
 
 def _hear(heard: set[signal.Signals]) -> None:

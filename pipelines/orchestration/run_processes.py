@@ -118,8 +118,10 @@ def _failed(
     marked = []
     for record in instance.get_run_records(dg.RunsFilter(statuses=statuses)):
         run, reason = record.dagster_run, why(record)
+        if reason is None:
+            continue
         now = instance.get_run_by_id(run.run_id)
-        if reason is not None and now is not None and now.status == run.status:  # nobody was faster
+        if now is not None and now.status == run.status:  # nobody was faster
             instance.report_run_failed(run, reason)
             marked.append(run)
     return marked
